@@ -1,0 +1,1 @@
+"""What people see: the API over the read model, the desk, and the person's page."""

@@ -1,0 +1,33 @@
+"""The program `fenceline`: one command a part, machine-readable output on stdout, logs on stderr."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module in fenceline.commands, what it does)
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module when the command is called, so that `--help` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"fenceline.commands.{COMMANDS[cmd_name][0]}").command
+        assert isinstance(command, click.Command)  # noqa: S101  # a wrong table is a bug of ours, not of the user
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fenceline")
+def main() -> None:
+    """Watch over duties to be, or not to be, somewhere: from a device's fix to people who act."""

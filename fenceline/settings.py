@@ -1,0 +1,50 @@
+"""All settings, from the environment (`FENCELINE_...`); the only module that reads it."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What may differ between installations. Each field is read from `FENCELINE_<FIELD IN CAPITALS>`."""
+
+    broker: str = "127.0.0.1:9092"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    partitions: int = 16
+    replication: int = 1
+    data_dir: str = ".fenceline"
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used; says which variable and why."""
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in `environ`; unknown `FENCELINE_` variables are refused, so that a typing error is not silent.
+
+    Raises:
+        BadSetting: a value of the wrong type, or an unknown variable.
+    """
+    given = {
+        name.removeprefix("FENCELINE_").lower(): value
+        for name, value in environ.items()
+        if name.startswith("FENCELINE_") and value
+    }
+    unknown = sorted(given.keys() - set(Settings.__struct_fields__))
+    if unknown:
+        raise BadSetting(
+            f"unknown setting FENCELINE_{unknown[0].upper()}; known: "
+            + ", ".join(f"FENCELINE_{name.upper()}" for name in Settings.__struct_fields__)
+        )
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadSetting(f"FENCELINE_ settings: {error}") from error
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return read_settings(os.environ)

@@ -1,0 +1,1 @@
+"""Where: datums, metres, shapes, the index, schedules and verdicts; pure."""

@@ -1,0 +1,1 @@
+"""What it means: verdicts, absence, identity, scores, alerts, coordination; pure functions of state and event."""

@@ -1,0 +1,1 @@
+"""What travels: every message on every topic, and the list of topics."""

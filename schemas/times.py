@@ -1,0 +1,47 @@
+"""How a moment is written: RFC 3339 in UTC with milliseconds, and nothing else."""
+
+from datetime import UTC, datetime
+
+
+class Instant(datetime):
+    """An aware moment in UTC with whole milliseconds, written as ``2026-11-23T09:30:00.125Z``.
+
+    A type of its own because msgspec writes plain datetimes with microseconds; the encoder in
+    `schemas.message` knows this one.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return f"{self:%Y-%m-%dT%H:%M:%S}.{self.microsecond // 1000:03d}Z"
+
+
+def instant(moment: datetime) -> Instant:
+    """`moment` in UTC, cut (not rounded) to milliseconds, so that it is never later than it was.
+
+    Raises:
+        ValueError: `moment` has no offset from UTC.
+    """
+    if type(moment) is Instant:
+        return moment
+    if moment.tzinfo is None:
+        raise ValueError(f"time {moment.isoformat()} has no offset from UTC; write it like 2026-11-23T09:30:00.000Z")
+    at = moment.astimezone(UTC)
+    millis = at.microsecond // 1000 * 1000
+    return Instant(at.year, at.month, at.day, at.hour, at.minute, at.second, millis, UTC)
+
+
+def from_epoch(seconds: float) -> Instant:
+    """The moment `seconds` after 1970-01-01T00:00:00Z, to the nearest millisecond."""
+    millis = round(seconds * 1000)
+    at = datetime.fromtimestamp(millis // 1000, UTC)
+    return instant(at.replace(microsecond=millis % 1000 * 1000))
+
+
+def parse(text: str) -> Instant:
+    """The moment that an RFC 3339 `text` names.
+
+    Raises:
+        ValueError: not RFC 3339, or without an offset.
+    """
+    return instant(datetime.fromisoformat(text))
