@@ -56,7 +56,7 @@ def decode_fixes(raw: bytes) -> list[Fix]:
     """
     try:
         return _FRAME.decode(raw) if raw[:1] == b"[" or raw.lstrip()[:1] == b"[" else [_FIX.decode(raw)]
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise invalid_from(error) from error
 
 
@@ -70,14 +70,14 @@ def decode_fixes_apart(raw: bytes) -> tuple[list[Fix], list[tuple[int, bytes, In
     """
     try:
         parts = msgspec.json.decode(raw, type=list[msgspec.Raw] | msgspec.Raw) if raw.lstrip()[:1] == b"[" else [raw]
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise invalid_from(error) from error
     good: list[Fix] = []
     bad: list[tuple[int, bytes, Invalid]] = []
     for place, part in enumerate(parts):
         try:
             good.append(_FIX.decode(part))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             bad.append((place, bytes(part), invalid_from(error)))
     return good, bad
 

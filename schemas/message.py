@@ -53,6 +53,8 @@ def to_builtins(message: Any) -> Any:
 
 def invalid_from(error: Exception) -> Invalid:
     """The `Invalid` that says what msgspec's `error` says, with its path apart."""
+    if isinstance(error, RecursionError):
+        return Invalid("JSON is nested too deeply")
     text = str(error)
     reason, separator, path = text.rpartition(" - at `")
     return Invalid(reason, path.rstrip("`")) if separator else Invalid(text)
@@ -66,7 +68,7 @@ def decode(raw: bytes | bytearray | memoryview, kind: type[T]) -> T:
     """
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise invalid_from(error) from error
 
 

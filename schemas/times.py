@@ -20,13 +20,16 @@ def instant(moment: datetime) -> Instant:
     """`moment` in UTC, cut (not rounded) to milliseconds, so that it is never later than it was.
 
     Raises:
-        ValueError: `moment` has no offset from UTC.
+        ValueError: `moment` has no offset from UTC, or lies outside the years 1 to 9999 there.
     """
     if type(moment) is Instant:
         return moment
     if moment.tzinfo is None:
         raise ValueError(f"time {moment.isoformat()} has no offset from UTC; write it like 2026-11-23T09:30:00.000Z")
-    at = moment.astimezone(UTC)
+    try:
+        at = moment.astimezone(UTC)
+    except OverflowError as error:  # msgspec lets only ValueError out as a fault of the data
+        raise ValueError(f"time {moment.isoformat()} lies outside the years 1 to 9999 in UTC") from error
     millis = at.microsecond // 1000 * 1000
     return Instant(at.year, at.month, at.day, at.hour, at.minute, at.second, millis, UTC)
 

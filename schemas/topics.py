@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from schemas.credential import Credential
 from schemas.fix import Fix
 from schemas.incident import Incident, Rejection
 from schemas.reference import Activation, Fence, Leave, Subject
@@ -49,6 +50,7 @@ ACTIVATIONS = Topic(
 )
 FENCES = Topic("fences", "fence_id", Fence, "where to be and where not", compacted=True, partitions=1)
 LEAVES = Topic("leaves", "leave_id", Leave, "permission to be elsewhere", compacted=True, partitions=1)
+CREDENTIALS = Topic("credentials", "token_id", Credential, "who may speak, for whom", compacted=True, partitions=1)
 
 TOPICS: dict[str, Topic] = {
     topic.name: topic
@@ -59,6 +61,7 @@ TOPICS: dict[str, Topic] = {
         ACTIVATIONS,
         FENCES,
         LEAVES,
+        CREDENTIALS,
         _rejected("fixes"),
         _rejected("activations"),
         _rejected("subjects"),
