@@ -24,9 +24,10 @@ check: install ## lint, types, layers
 	$(BIN)/lint-imports
 
 test: install ## all tests that this machine can run
-	$(BIN)/python -m pytest
+	@sh tests/support/install_tools.sh
+	$(BIN)/python -m pytest $(ARGS)
 
 demo: install ## the whole system on this machine, with devices on the move
-	$(BIN)/fenceline demo
+	@$(BIN)/fenceline demo $(ARGS)
 
 ci: check test ## what CI runs
