@@ -15,6 +15,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = 16
     replication: int = 1
     data_dir: str = ".fenceline"
+    mqtt_url: str = ""
+    gateway_max_body_bytes: int = 1024 * 1024
+    gateway_max_unpacked_bytes: int = 10 * 1024 * 1024
+    gateway_max_fixes: int = 10_000
+    gateway_max_requests: int = 1_000
+    gateway_in_flight_fixes: int = 50_000
+    gateway_ack_timeout_s: float = 8.0
+    gateway_device_fixes_per_s: float = 50.0
+    gateway_device_burst: float = 20_000.0
+    gateway_feed_fixes_per_s: float = 50_000.0
+    gateway_feed_burst: float = 200_000.0
 
 
 class BadSetting(ValueError):
