@@ -6,6 +6,8 @@ import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module in fenceline.commands, what it does)
+    "gateway": ("gateway", "take in positions over HTTP and MQTT"),
+    "token": ("token", "issue, revoke and list tokens"),
 }
 
 

@@ -1,0 +1,85 @@
+"""Which credentials hold? The topic `credentials`, read to its end at the start and followed from there."""
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from gateway.metrics import Metrics, Name
+from pipeline.credentials import Keyring
+from schemas.message import Invalid
+from schemas.topics import CREDENTIALS
+
+log = structlog.get_logger()
+
+PAUSE_S = 1.0
+QUIET_MS = 200
+
+
+class KeyReader:
+    """Keeps a `Keyring` as the topic has it; what it knows stays in force while the broker is away."""
+
+    def __init__(self, broker: str, keyring: Keyring, metrics: Metrics) -> None:
+        self._broker = broker
+        self._keyring = keyring
+        self._metrics = metrics
+        self._task: asyncio.Task[None] | None = None
+        self.caught_up = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin to read; `caught_up` is set when the end has been reached once."""
+        self._task = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """Stop reading."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._read()
+            except (KafkaError, OSError, ValueError) as error:
+                log.warning("credentials_unread", error=type(error).__name__)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _read(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._broker, group_id=None, enable_auto_commit=False, fetch_max_wait_ms=QUIET_MS
+        )
+        await consumer.start()
+        try:
+            partitions = await self._partitions(consumer)
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            ends = await consumer.end_offsets(partitions)
+            while True:
+                found = await consumer.getmany(timeout_ms=QUIET_MS)
+                for records in found.values():
+                    for record in records:
+                        self._learn(record.key or b"", record.value, record.offset)
+                if not found and not self.caught_up.is_set():
+                    at = [(await consumer.position(one)) >= ends[one] for one in partitions]
+                    if all(at):
+                        self.caught_up.set()
+                        log.info("credentials_read", count=len(self._keyring))
+        finally:
+            await consumer.stop()
+
+    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        await consumer.topics()
+        numbers = consumer.partitions_for_topic(CREDENTIALS.name)
+        if not numbers:
+            raise ValueError(f"topic {CREDENTIALS.name} does not exist yet; run `fenceline topics create`")
+        return [TopicPartition(CREDENTIALS.name, number) for number in sorted(numbers)]
+
+    def _learn(self, key: bytes, value: bytes | None, offset: int) -> None:
+        try:
+            self._keyring.learn(key, value)
+        except Invalid as why:
+            log.warning("credential_unusable", offset=offset, reason=why.reason, field=why.field)
+        self._metrics.set(Name.CREDENTIALS, len(self._keyring))

@@ -1,0 +1,69 @@
+"""How does the gateway run? uvicorn on uvloop; on SIGTERM it answers what it has taken, then ends."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+
+from fenceline.settings import Settings
+from gateway.app import create_app
+from gateway.mqtt import mqtt_source
+from gateway.services import services_of
+
+log = structlog.get_logger()
+
+DRAIN_S = 20
+BACKLOG = 2048
+KEEP_ALIVE_S = 75
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, whose end we decide."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: `serve` has handlers of its own, and a signal is a wish to end, not a death."""
+        yield
+
+
+async def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: `host` and `port` cannot be listened on.
+        BadUrl: the setting `mqtt_url` cannot be used.
+    """
+    with socket.create_server((host, port), backlog=BACKLOG, family=_family(host)) as listening:
+        services = services_of(settings)
+        source = mqtt_source(settings.mqtt_url, services) if settings.mqtt_url else None
+        config = uvicorn.Config(
+            create_app(services, beside=[source.run] if source else []),
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+        server = _Server(config)
+
+        def end() -> None:
+            services.draining = True
+            server.should_exit = True
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end)
+        log.info("gateway_listens", host=host, port=listening.getsockname()[1], mqtt=bool(source))
+        await server.serve(sockets=[listening])
+        log.info("gateway_ended")
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

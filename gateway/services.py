@@ -1,0 +1,150 @@
+"""What do the gateway's ways in share? Credentials, the path to the broker, rates, limits and counters."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from math import ceil
+from secrets import token_hex
+from socket import gethostname
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from fenceline.settings import Settings
+from gateway.frames import MAX_BYTES
+from gateway.intake import Intake
+from gateway.keys import KeyReader
+from gateway.limits import Limits, Rates, limits_of, rate_of
+from gateway.metrics import Metrics, Name
+from gateway.problems import Refused
+from gateway.publisher import Publisher
+from gateway.rejections import Rejections
+from pipeline.credentials import Keyring
+from schemas.credential import Credential
+
+log = structlog.get_logger()
+
+START_PAUSE_S = 1.0
+
+
+def utc_now() -> datetime:
+    """The gateway's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Services:
+    """All that a handler may need. `opened` and `draining` say whether requests can be served."""
+
+    settings: Settings
+    limits: Limits
+    metrics: Metrics
+    keyring: Keyring
+    keys: KeyReader
+    producer: AIOKafkaProducer
+    publisher: Publisher
+    rejections: Rejections
+    intake: Intake
+    rates: Rates
+    now: Callable[[], datetime] = utc_now
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    draining: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether fixes can be taken now."""
+        return self.opened.is_set() and not self.draining
+
+    async def spend(self, credential: Credential, fixes: int) -> None:
+        """Take `fixes` from what the sender may send.
+
+        Raises:
+            Refused: 429, with the time after which to try again.
+        """
+        if fixes <= 0:
+            return
+        wait_s = await self.rates.take(credential.token_id, rate_of(credential, self.settings), fixes)
+        if wait_s > 0:
+            raise Refused(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too_fast",
+                "more fixes than the token's rate allows",
+                hint="keep them and send them later, several in one request",
+                retry_after_s=min(3600, max(1, ceil(wait_s))),
+            )
+
+    async def open(self) -> None:
+        """Reach the broker, trying until it is there, and read the credentials."""
+        self.keys.start()
+        while True:
+            try:
+                await self.producer.start()
+                await self.publisher.start()
+                break
+            except (KafkaError, OSError) as error:
+                log.warning("broker_awaited", error=type(error).__name__)
+                await asyncio.sleep(START_PAUSE_S)
+        await self.keys.caught_up.wait()
+        self.opened.set()
+        log.info("gateway_ready")
+
+    async def close(self) -> None:
+        """Send what is on its way, and let go of everything."""
+        self.draining = True
+        await self.keys.stop()
+        await self.publisher.stop()
+        await self.producer.stop()
+        await self.rates.close()
+
+
+def services_of(settings: Settings, limits: Limits | None = None) -> Services:
+    """The services as `settings` describe them; to be called inside the event loop, opened with `serving`."""
+    limits = limits or limits_of(settings)
+    source = f"gateway/{gethostname()}-{token_hex(3)}"
+    metrics = Metrics()
+    keyring = Keyring()
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.broker,
+        acks="all",
+        max_batch_size=2 * MAX_BYTES,
+        max_request_size=4 * MAX_BYTES,
+        request_timeout_ms=int(limits.ack_timeout_s * 1000),
+    )
+    publisher = Publisher(producer, metrics, limits, source)
+    rejections = Rejections(producer, metrics, limits.ack_timeout_s, source, utc_now)
+    metrics.set(Name.SHARED_RATES, 0)
+    return Services(
+        settings=settings,
+        limits=limits,
+        metrics=metrics,
+        keyring=keyring,
+        keys=KeyReader(settings.broker, keyring, metrics),
+        producer=producer,
+        publisher=publisher,
+        rejections=rejections,
+        intake=Intake(publisher, rejections, metrics, utc_now),
+        rates=Rates(settings.redis_url, metrics),
+    )
+
+
+Background = Callable[[], Coroutine[Any, Any, None]]
+"""Something that runs for as long as the gateway does."""
+
+
+@asynccontextmanager
+async def serving(services: Services, beside: Sequence[Background] = ()) -> AsyncIterator[None]:
+    """Open `services` in the background, so that /healthz answers at once; run `beside` them; close all at the end."""
+    tasks = [asyncio.create_task(services.open()), *(asyncio.create_task(one()) for one in beside)]
+    try:
+        yield
+    finally:
+        services.draining = True
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await services.close()
