@@ -113,7 +113,7 @@ def turned(ring: Positions, turns: float) -> Positions:
 def _unwrapped(ring: Positions) -> Positions:
     """`ring` with longitudes that go on instead of jumping."""
     lon = ring[:, 1]
-    step = np.diff(lon)
+    step = lon[1:] - lon[:-1]
     if np.abs(step).max(initial=0) <= 180:
         return ring
     all_round = (np.abs(lon[1:]) == 180) & (np.abs(lon[:-1]) == 180)
@@ -139,9 +139,11 @@ def _ring(given: list[list[float]], field: str) -> Positions:
             f"the ring is not closed: repeat the first position {given[0][:2]} at its end", f"{field}[{len(given) - 1}]"
         )
     ring = _unwrapped(ring)
-    ring = ring[np.concatenate([[True], np.any(np.diff(ring, axis=0) != 0, axis=1)])]
-    if len(np.unique(ring, axis=0)) < 3:
-        raise Invalid("the ring has fewer than 3 different positions and so no inside", field)
+    moved = (ring[1:] != ring[:-1]).any(axis=1)
+    if not moved.all():
+        ring = ring[np.concatenate([[True], moved])]
+        if len(ring) < 4:
+            raise Invalid("the ring has fewer than 3 different positions and so no inside", field)
     start, end = ring[0, 1], ring[-1, 1]
     if start != end:
         if ring[:, 0].min() < 0 < ring[:, 0].max():

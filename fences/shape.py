@@ -6,6 +6,7 @@ straight line is nowhere a centimetre off. A buffer is not drawn: it is subtract
 costs nothing and makes a buffered point a circle on the ground at any latitude.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,14 +106,22 @@ def _chart(rings: list[Positions], field: str) -> int:
 def _divided(ring: Positions, datum: Datum, chart: int) -> Positions:
     """`ring`, in `datum`, as degrees WGS 84 with its edges divided to the tolerance."""
     if len(ring) > 1:
-        span = np.abs(np.diff(ring, axis=0)).max(axis=1)
-        if span.max() > _PIECE_DEG[datum]:
+        span = np.abs(ring[1:] - ring[:-1]).max(axis=1)
+        widest = float(span.max())
+        if widest > _PIECE_DEG[datum]:
             ring = _split(ring, np.ceil(span / _PIECE_DEG[datum]).astype(np.int64))
-        off_m = _off_m(ring, datum, chart)
-        if off_m.max() > TOLERANCE_M:
-            ring = _split(ring, np.ceil(np.sqrt(off_m / TOLERANCE_M)).astype(np.int64))
+        if datum != "wgs84" or chart != plane.MERCATOR or _sagitta_m(widest, ring) > TOLERANCE_M:
+            off_m = _off_m(ring, datum, chart)
+            if off_m.max() > TOLERANCE_M:
+                ring = _split(ring, np.ceil(np.sqrt(off_m / TOLERANCE_M)).astype(np.int64))
     lat, lon = _wgs84(ring, datum)
     return np.stack([lat, lon], axis=1)
+
+
+def _sagitta_m(span_deg: float, ring: Positions) -> float:
+    """At most how far the middle of an edge of `span_deg` is beside Mercator's straight line: R span^2 tan(lat) / 8."""
+    steepest = math.tan(math.radians(float(np.abs(ring[:, 0]).max())))
+    return plane.A_M * math.radians(span_deg) ** 2 * steepest / 8
 
 
 def _wgs84(places: Positions, datum: Datum) -> tuple[plane.Column, plane.Column]:
