@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gateway_max_requests: int = 1_000
     gateway_in_flight_fixes: int = 50_000
     gateway_ack_timeout_s: float = 8.0
+    gateway_body_timeout_s: float = 15.0
     gateway_device_fixes_per_s: float = 50.0
     gateway_device_burst: float = 20_000.0
     gateway_feed_fixes_per_s: float = 50_000.0

@@ -19,7 +19,7 @@ from gateway.bodies import Reading, TooLarge, Unusable, read_fixes, unreadable
 from gateway.intake import Receipt
 from gateway.metrics import Name
 from gateway.openapi import FixesOperation, OsmAndOperation, OwnTracksOperation
-from gateway.problems import Refused, hint_of
+from gateway.problems import Refused
 from gateway.services import Background, Services, serving
 from gateway.tokens import NotCovered, device_of, refusal_of
 from schemas.message import Invalid
@@ -174,7 +174,7 @@ def _none_accepted(receipt: Receipt, listed: list[dict[str, Any]]) -> Refused:
 
 
 def _told(one: Unusable) -> dict[str, Any]:
-    return {"index": one.place, "error": one.why.reason, "field": one.why.field, "hint": hint_of(one.why)}
+    return {"index": one.place, "error": one.why.reason, "field": one.why.field, "hint": refusal_of(one.why).hint}
 
 
 def _ignored(request: Call, services: Services, kind: str) -> Response[bytes]:

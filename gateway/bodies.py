@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.fix import Fix, decode_fixes
-from schemas.message import Invalid, decode
+from schemas.message import Invalid, decode, invalid_from
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -94,8 +94,8 @@ def read_fixes(body: bytes, content_type: str, limit_fixes: int) -> Reading:
         lines = text[:1] != b"[" and (b"\n" in text or "ndjson" in content_type or "jsonl" in content_type)
         try:
             return _apart(text, _lines(text) if lines else _elements(text), limit_fixes)
-        except _Whole:
-            return unreadable(body, why)
+        except _Whole as whole:
+            return unreadable(body, whole.why or why)
     _bound(len(fixes), limit_fixes)
     return Reading(fixes, list(range(len(fixes))), [], text)
 
@@ -115,14 +115,20 @@ def raw_at(reading: Reading, place: int) -> bytes:
 
 
 class _Whole(Exception):
-    """A body that has no parts which could be judged one by one."""
+    """A body that has no parts which could be judged one by one. `why`: what is wrong with it as a whole, if known."""
+
+    def __init__(self, why: Invalid | None = None) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 def _elements(text: bytes) -> Sequence[bytes | msgspec.Raw]:
+    if text[:1] != b"[":
+        raise _Whole
     try:
         return msgspec.json.decode(text, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _Whole from error
+        raise _Whole(invalid_from(error)) from error
 
 
 def _lines(text: bytes) -> Sequence[bytes]:

@@ -40,6 +40,7 @@ def limits_of(settings: Settings) -> Limits:
         unpacked_bytes=settings.gateway_max_unpacked_bytes,
         fixes=settings.gateway_max_fixes,
         ack_timeout_s=settings.gateway_ack_timeout_s,
+        body_timeout_s=settings.gateway_body_timeout_s,
         requests_at_once=settings.gateway_max_requests,
         in_flight_fixes=settings.gateway_in_flight_fixes,
     )

@@ -1,6 +1,7 @@
 """`fenceline token`: who may speak to the system, and for whom."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any, TypeVar, get_args
 import click
 import msgspec
 
+from fenceline import logs
 from fenceline.settings import settings
 from pipeline.credentials import Keyring, digest, token_text
 from schemas.credential import Credential, Role
@@ -138,6 +140,7 @@ def _run(work: Callable[[Any], Awaitable[T]]) -> T:
         async with KeyStore(settings().broker) as store:
             return await work(store)
 
+    logs.configure(logging.WARNING)
     try:
         return asyncio.run(inside())
     except (KafkaError, OSError, TimeoutError) as error:
