@@ -2,10 +2,16 @@
 
 from typing import Any, NamedTuple
 
+from schemas.alert import Alert, Release, Signal
+from schemas.audit import AuditEntry, Reading
+from schemas.command import Command, CommandResult
 from schemas.credential import Credential
 from schemas.fix import Fix
 from schemas.incident import Incident, Rejection
 from schemas.reference import Activation, Fence, Leave, Subject
+from schemas.roster import Roster, RuleSet
+from schemas.score import Score, ScoreEntry
+from schemas.task import Task
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -52,6 +58,24 @@ FENCES = Topic("fences", "fence_id", Fence, "where to be and where not", compact
 LEAVES = Topic("leaves", "leave_id", Leave, "permission to be elsewhere", compacted=True, partitions=1)
 CREDENTIALS = Topic("credentials", "token_id", Credential, "who may speak, for whom", compacted=True, partitions=1)
 
+SCORE_ENTRIES = Topic("score-entries", "subject_id", ScoreEntry, "the ledger of deductions", retention_ms=800 * DAY_MS)
+SCORES = Topic("scores", "subject_id", Score, "each person's score, a fold of score-entries", compacted=True)
+ALERTS = Topic(
+    "alerts", "subject_id", Alert, "what people are told, and what they made of it", retention_ms=400 * DAY_MS
+)
+ALERT_SIGNALS = Topic("alert-signals", "area_key", Signal, "incidents that may be part of an area's outage")
+ALERT_RELEASES = Topic("alert-releases", "subject_id", Release, "whether an incident is part of an area's outage")
+TASKS = Topic("tasks", "subject_id", Task, "work that an agency owns until it is done", retention_ms=800 * DAY_MS)
+COMMANDS = Topic("commands", "subject_id", Command, "all that a person decides", retention_ms=800 * DAY_MS)
+COMMAND_RESULTS = Topic("command-results", "subject_id", CommandResult, "what became of each command")
+LEAVE_CHANGES = Topic(
+    "leave-changes", "subject_id", Leave, "each change of a leave, keyed by person", retention_ms=400 * DAY_MS
+)
+READINGS = Topic("readings", "subject_id", Reading, "who read whose record", retention_ms=800 * DAY_MS)
+AUDIT = Topic("audit", "subject_id", AuditEntry, "hash chains over commands and readings", retention_ms=3650 * DAY_MS)
+ROSTERS = Topic("rosters", "roster_id", Roster, "who is on duty when", compacted=True, partitions=1)
+RULES = Topic("rules", "rule_set_id", RuleSet, "rules of scores, alerts and tasks", compacted=True, partitions=1)
+
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
@@ -62,10 +86,32 @@ TOPICS: dict[str, Topic] = {
         FENCES,
         LEAVES,
         CREDENTIALS,
+        SCORE_ENTRIES,
+        SCORES,
+        ALERTS,
+        ALERT_SIGNALS,
+        ALERT_RELEASES,
+        TASKS,
+        COMMANDS,
+        COMMAND_RESULTS,
+        LEAVE_CHANGES,
+        READINGS,
+        AUDIT,
+        ROSTERS,
+        RULES,
         _rejected("fixes"),
         _rejected("activations"),
         _rejected("subjects"),
         _rejected("fences"),
         _rejected("leaves"),
+        _rejected("incidents"),
+        _rejected("commands"),
+        _rejected("readings"),
+        _rejected("rosters"),
+        _rejected("rules"),
+        _rejected("alert-signals"),
+        _rejected("alert-releases"),
+        _rejected("leave-changes"),
+        _rejected("scores"),
     )
 }
