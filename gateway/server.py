@@ -56,6 +56,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         def end() -> None:
             services.draining = True
             server.should_exit = True
+            log.info("gateway_drains")
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
