@@ -79,7 +79,7 @@ def fix_of(payload: Any, device_id: str) -> Fix | None:
         course_deg=measure(payload.get("cog"), 0, 360),
         altitude_m=measure(payload.get("alt"), -1e5, 1e6),
         battery_pct=measure(payload.get("batt"), 0, 100),
-        charging=_CHARGING.get(payload.get("bs", 0)) if isinstance(payload.get("bs"), int) else None,
+        charging=_CHARGING.get(_whole(payload.get("bs"), 1, 3) or 0),
         provider=_PROVIDER.get(source, source) if source else None,
         carrier=_carrier(payload),
         cell_id=_cell(payload.get("cid")),
@@ -99,9 +99,14 @@ def device_in_topic(topic: str) -> tuple[str, str]:
 
 
 def _carrier(payload: dict[str, Any]) -> str | None:
-    mcc, mnc = payload.get("mcc"), payload.get("mnc")
-    return f"{mcc}-{mnc}" if isinstance(mcc, int) and isinstance(mnc, int) and 0 < mcc < 1000 > mnc >= 0 else None
+    mcc, mnc = _whole(payload.get("mcc"), 1, 999), _whole(payload.get("mnc"), 0, 999)
+    return None if mcc is None or mnc is None else f"{mcc}-{mnc}"
 
 
 def _cell(value: Any) -> str | None:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**40 else words(value)
+    cell = _whole(value, 1, 2**40)
+    return words(value) if cell is None else str(cell)
+
+
+def _whole(value: Any, low: int, high: int) -> int | None:
+    return value if type(value) is int and low <= value <= high else None
