@@ -69,8 +69,7 @@ class _Lane:
 class Publisher:
     """Sends fixes to the topic `fixes`, framed per partition."""
 
-    def __init__(self, producer: AIOKafkaProducer, metrics: Metrics, limits: Limits, source: str) -> None:
-        self._producer = producer
+    def __init__(self, metrics: Metrics, limits: Limits, source: str) -> None:
         self._metrics = metrics
         self._limits = limits
         self._source = source
@@ -79,8 +78,9 @@ class Publisher:
         self._senders: list[asyncio.Task[None]] = []
         self._in_flight = 0
 
-    async def start(self) -> None:
-        """Learn how many partitions there are. The producer must have been started."""
+    async def start(self, producer: AIOKafkaProducer) -> None:
+        """Learn how many partitions there are, and begin to send through `producer`, which has been started."""
+        self._producer = producer
         partitions = await self._producer.partitions_for(FIXES.name)
         self._lanes = [_Lane() for _ in partitions]
         self._senders = [asyncio.create_task(self._send_all(number)) for number in range(len(partitions))]

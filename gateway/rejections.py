@@ -45,14 +45,15 @@ def rejection(unusable: Unusable, source: str, principal: str, at: datetime) -> 
 class Rejections:
     """Writes rejections, and counts those that the broker has."""
 
-    def __init__(
-        self, producer: AIOKafkaProducer, metrics: Metrics, ack_timeout_s: float, src: str, now: Callable[[], datetime]
-    ) -> None:
-        self._producer = producer
+    def __init__(self, metrics: Metrics, ack_timeout_s: float, src: str, now: Callable[[], datetime]) -> None:
         self._metrics = metrics
         self._ack_timeout_s = ack_timeout_s
         self._src = src.encode()
         self._now = now
+
+    def start(self, producer: AIOKafkaProducer) -> None:
+        """Begin to write through `producer`, which has been started."""
+        self._producer = producer
 
     async def keep(self, unusable: Sequence[Unusable], source: str, principal: str) -> None:
         """Write `unusable`, come through `source` (``http:/v1/fixes``, ``mqtt:...``) from `principal`.

@@ -16,12 +16,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from fenceline.settings import Settings
-from gateway.frames import MAX_BYTES
 from gateway.intake import Intake
 from gateway.keys import KeyReader
 from gateway.limits import Limits, Rates, limits_of, rate_of
 from gateway.metrics import Metrics, Name
 from gateway.problems import Refused
+from gateway.producer import started_producer
 from gateway.publisher import Publisher
 from gateway.rejections import Rejections
 from pipeline.credentials import Keyring
@@ -46,7 +46,6 @@ class Services:
     metrics: Metrics
     keyring: Keyring
     keys: KeyReader
-    producer: AIOKafkaProducer
     publisher: Publisher
     rejections: Rejections
     intake: Intake
@@ -54,6 +53,7 @@ class Services:
     now: Callable[[], datetime] = utc_now
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     draining: bool = False
+    producer: AIOKafkaProducer | None = None
 
     @property
     def ready(self) -> bool:
@@ -83,12 +83,13 @@ class Services:
         self.keys.start()
         while True:
             try:
-                await self.producer.start()
-                await self.publisher.start()
+                self.producer = self.producer or await started_producer(self.settings.broker, self.limits.ack_timeout_s)
+                await self.publisher.start(self.producer)
                 break
             except (KafkaError, OSError) as error:
                 log.warning("broker_awaited", error=type(error).__name__)
                 await asyncio.sleep(START_PAUSE_S)
+        self.rejections.start(self.producer)
         await self.keys.caught_up.wait()
         self.opened.set()
         log.info("gateway_ready")
@@ -98,7 +99,8 @@ class Services:
         self.draining = True
         await self.keys.stop()
         await self.publisher.stop()
-        await self.producer.stop()
+        if self.producer is not None:
+            await self.producer.stop()
         await self.rates.close()
 
 
@@ -108,15 +110,8 @@ def services_of(settings: Settings, limits: Limits | None = None) -> Services:
     source = f"gateway/{gethostname()}-{token_hex(3)}"
     metrics = Metrics()
     keyring = Keyring()
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.broker,
-        acks="all",
-        max_batch_size=2 * MAX_BYTES,
-        max_request_size=4 * MAX_BYTES,
-        request_timeout_ms=int(limits.ack_timeout_s * 1000),
-    )
-    publisher = Publisher(producer, metrics, limits, source)
-    rejections = Rejections(producer, metrics, limits.ack_timeout_s, source, utc_now)
+    publisher = Publisher(metrics, limits, source)
+    rejections = Rejections(metrics, limits.ack_timeout_s, source, utc_now)
     metrics.set(Name.SHARED_RATES, 0)
     return Services(
         settings=settings,
@@ -124,7 +119,6 @@ def services_of(settings: Settings, limits: Limits | None = None) -> Services:
         metrics=metrics,
         keyring=keyring,
         keys=KeyReader(settings.broker, keyring, metrics),
-        producer=producer,
         publisher=publisher,
         rejections=rejections,
         intake=Intake(publisher, rejections, metrics, utc_now),
