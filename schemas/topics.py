@@ -8,6 +8,7 @@ from schemas.command import Command, CommandResult
 from schemas.credential import Credential
 from schemas.fix import Fix
 from schemas.incident import Incident, Rejection
+from schemas.outage import Outage, Pulse
 from schemas.reference import Activation, Fence, Leave, Subject
 from schemas.roster import Roster, RuleSet
 from schemas.score import Score, ScoreEntry
@@ -75,6 +76,8 @@ READINGS = Topic("readings", "subject_id", Reading, "who read whose record", ret
 AUDIT = Topic("audit", "subject_id", AuditEntry, "hash chains over commands and readings", retention_ms=3650 * DAY_MS)
 ROSTERS = Topic("rosters", "roster_id", Roster, "who is on duty when", compacted=True, partitions=1)
 RULES = Topic("rules", "rule_set_id", RuleSet, "rules of scores, alerts and tasks", compacted=True, partitions=1)
+PULSES = Topic("pulses", "source", Pulse, "how many devices of each area are heard", retention_ms=DAY_MS, partitions=1)
+OUTAGES = Topic("outages", "outage_id", Outage, "areas that went quiet at once", compacted=True, partitions=1)
 
 TOPICS: dict[str, Topic] = {
     topic.name: topic
@@ -99,6 +102,8 @@ TOPICS: dict[str, Topic] = {
         AUDIT,
         ROSTERS,
         RULES,
+        PULSES,
+        OUTAGES,
         _rejected("fixes"),
         _rejected("activations"),
         _rejected("subjects"),
@@ -113,5 +118,7 @@ TOPICS: dict[str, Topic] = {
         _rejected("alert-releases"),
         _rejected("leave-changes"),
         _rejected("scores"),
+        _rejected("pulses"),
+        _rejected("outages"),
     )
 }

@@ -1,0 +1,75 @@
+"""Which areas are devices in, and how many of each are heard? The count that a partition gives of its own.
+
+See `pipeline.outage` for what is made of it.
+"""
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.outage import DISTRICT_DEG, AreaPulse, Pulse
+from schemas.times import from_epoch
+
+
+def district_of(lat: float, lon: float) -> str:
+    """The district (a square of `DISTRICT_DEG`) of a place, by its south-western corner."""
+    south, west = (np.floor(degrees / DISTRICT_DEG) * DISTRICT_DEG for degrees in (lat, lon))
+    return f"district:{south:.1f},{west:.1f}"
+
+
+class Areas:
+    """Which areas the device of each row is in, by number; row -> all, carrier, cell, district."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {"": 0, "all": 1}
+        self._names = ["", "all"]
+        self.of = np.zeros((0, 4), np.int32)
+
+    def _code(self, name: str) -> int:
+        code = self._codes.setdefault(name, len(self._names))
+        if code == len(self._names):
+            self._names.append(name)
+        return code
+
+    def place(self, row: int, lat: float, lon: float, carrier: str | None, cell_id: str | None) -> None:
+        """The device of `row` is there now; what it does not say stays as it was said last."""
+        if row >= len(self.of):
+            more = np.zeros((max(row + 1, 2 * len(self.of), 64), 4), np.int32)
+            more[: len(self.of)] = self.of
+            self.of = more
+        codes = self.of[row]
+        codes[0], codes[3] = 1, self._code(district_of(lat, lon))
+        if carrier:
+            codes[1] = self._code(f"carrier:{carrier}")
+        if cell_id:
+            codes[2] = self._code(f"cell:{carrier or ''}/{cell_id}")
+
+    def forget(self, row: int) -> None:
+        """Leave `row` free for another."""
+        if row < len(self.of):
+            self.of[row] = 0
+
+    def names(self, row: int) -> list[str]:
+        """The areas of the device of `row`."""
+        return [self._names[code] for code in self.of[row].tolist() if code] if row < len(self.of) else []
+
+    def pulse(self, source: str, at_s: float, heard_s: NDArray[np.float64], quiet: NDArray[np.bool_]) -> Pulse:
+        """The count of a partition. `heard_s` (n,): last hearing of the first n rows, NaN for those not to be counted;
+        `quiet` (n,): whether they count as quiet."""
+        rows = np.flatnonzero(~np.isnan(heard_s[: len(self.of)]))
+        areas = []
+        codes = self.of[rows]
+        devices = np.bincount(codes.ravel(), minlength=len(self._names))
+        hushed = rows[quiet[rows]]
+        minutes = (heard_s[hushed] // 60).astype(np.int64)
+        by_area: dict[int, Counter[int]] = {}
+        for column in range(4):
+            pairs, counts = np.unique(np.stack((self.of[hushed, column], minutes)), axis=1, return_counts=True)
+            for code, minute, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
+                by_area.setdefault(code, Counter())[minute] += count
+        for code in np.flatnonzero(devices).tolist():
+            name = self._names[code]
+            if code and (code in by_area or not name.startswith("cell:")):  # there are many cells; most are well
+                areas.append(AreaPulse(area=name, devices=int(devices[code]), quiet=dict(by_area.get(code, {}))))
+        return Pulse(source=source, at=from_epoch(at_s), areas=tuple(areas))
