@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+
 from pipeline.rejection import rejected
 from pipeline.step import Emission, Record
 from schemas.ids import event_id
@@ -100,7 +101,7 @@ class OutageCore:
             try:
                 pulse = decode(record.value, Pulse)
             except Invalid as error:
-                emissions.append(rejected(record, error))
+                emissions.append(rejected(record, error, now))
                 continue
             self._pulses[pulse.source] = pulse
             emissions += self._judge(pulse.at)
