@@ -4,11 +4,14 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
+import msgspec
 import structlog
 
 HIDDEN = "(hidden)"
+_SHORTEST = 6  # of what is worth hiding: 1.2345
 
 _HIDDEN_KEYS = frozenset(
     {
@@ -23,7 +26,8 @@ _PATTERNS = (
     (re.compile(r"(?<![\w.-])(?:\+\d[\d -]{6,16}\d|1[3-9]\d{9})(?![\w.-])"), HIDDEN),
     (re.compile(r"(?<![\w.])-?\d{1,3}\.\d{4,}(?![\w.])"), HIDDEN),
 )
-"""Tokens, passwords in URLs, phone numbers (E.164, or Chinese mobile), decimal degrees finer than some 100 m."""
+_SUSPECT = re.compile("|".join(pattern.pattern for pattern, _ in _PATTERNS))
+"""Any of: tokens, passwords in URLs, phone numbers (E.164, or Chinese mobile), degrees finer than some 100 m."""
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -36,6 +40,8 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 def redacted(value: Any) -> Any:
     """`value` with tokens, phone numbers and exact places hidden, in texts at any depth."""
     if isinstance(value, str):
+        if len(value) < _SHORTEST or not _SUSPECT.search(value):
+            return value
         for pattern, shown in _PATTERNS:
             value = pattern.sub(shown, value)
         return value
@@ -46,18 +52,27 @@ def redacted(value: Any) -> Any:
     return value
 
 
+def _stamp(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["timestamp"] = f"{datetime.now(UTC).isoformat(timespec='milliseconds')[:23]}Z"
+    return event
+
+
+def _line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    return msgspec.json.encode(event, enc_hook=str).decode()
+
+
 def configure(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """Send structlog's and the standard library's lines as JSON to `stream` (stderr), redacted."""
     sink = stream or sys.stderr
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _stamp,
         structlog.processors.format_exc_info,
         redact,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*shared, _line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sink),
         cache_logger_on_first_use=True,
@@ -68,7 +83,7 @@ def configure(level: int = logging.INFO, stream: TextIO | None = None) -> None:
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
+                _line,
             ],
         )
     )

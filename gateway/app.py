@@ -159,7 +159,7 @@ async def _take(request: Call, services: Services, arrival: Arrival, reading: Re
     await services.spend(arrival.credential, len(reading.fixes) + len(reading.unusable) - 1)
     receipt = await services.intake.take(reading, arrival.credential, arrival.source)
     facts = account_of(request).facts
-    facts |= {"accepted": receipt.accepted, "rejected": len(receipt.rejected), "device_ids": receipt.device_ids[:5]}
+    facts |= {"accepted": receipt.accepted, "rejected": len(receipt.rejected), "device_ids": receipt.device_ids}
     if receipt.rejected:
         facts["reason"] = receipt.rejected[0].why.field
     return receipt

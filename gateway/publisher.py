@@ -113,8 +113,9 @@ class Publisher:
         self._metrics.set(Name.IN_FLIGHT, self._in_flight)
         for device_id, json in fixes:
             lane = self._lanes[partition_of(device_id, len(self._lanes))]
+            if not lane.parts:
+                lane.some.set()
             lane.parts.append(Part(device_id, json, ticket))
-            lane.some.set()
         try:
             async with asyncio.timeout(self._limits.ack_timeout_s):
                 await ticket.done  # a timeout cancels it, and what still waits in a lane is then left out
@@ -135,8 +136,9 @@ class Publisher:
                 await self._send(partition, frame)
 
     async def _send(self, partition: int, frame: Frame[Ticket]) -> None:
-        if all(part.waiter.done.done() for part in frame.parts):
-            self._settle(frame, None)  # all who waited were told to send it again
+        fixes_of = Counter([part.waiter for part in frame.parts])
+        if all(ticket.done.done() for ticket in fixes_of):
+            self._settle(fixes_of, None)  # all who waited were told to send it again
             return
         headers = [
             ("id", f"{self._source}/{next(self._numbers)}".encode()),
@@ -151,24 +153,24 @@ class Publisher:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            self._settle(frame, error)
+            self._settle(fixes_of, error)
             return
-        sent.add_done_callback(lambda done: self._acknowledged(frame, done, began))
+        sent.add_done_callback(lambda done: self._acknowledged(fixes_of, done, began))
 
-    def _acknowledged(self, frame: Frame[Ticket], done: "asyncio.Future[Any]", began: float) -> None:
+    def _acknowledged(self, fixes_of: Counter[Ticket], done: "asyncio.Future[Any]", began: float) -> None:
         error = KafkaError("cancelled") if done.cancelled() else done.exception()
         if error is None:
             self._metrics.count(Name.FRAMES)
             self._metrics.observe(Name.BROKER_SECONDS, time.monotonic() - began)
-        self._settle(frame, error)
+        self._settle(fixes_of, error)
 
-    def _settle(self, frame: Frame[Ticket], error: BaseException | None) -> None:
+    def _settle(self, fixes_of: Counter[Ticket], error: BaseException | None) -> None:
         if error is not None:
             self._metrics.count(Name.FAILED_FRAMES)
-            log.warning("frame_failed", fixes=len(frame.parts), error=type(error).__name__)
+            log.warning("frame_failed", fixes=fixes_of.total(), error=type(error).__name__)
             if not isinstance(error, KafkaError):
                 error = KafkaError(type(error).__name__)
-        self._in_flight -= len(frame.parts)
+        self._in_flight -= fixes_of.total()
         self._metrics.set(Name.IN_FLIGHT, self._in_flight)
-        for ticket, fixes in Counter(part.waiter for part in frame.parts).items():
+        for ticket, fixes in fixes_of.items():
             ticket.settle(fixes, error)
