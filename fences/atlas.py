@@ -81,7 +81,7 @@ class Atlas:
         self.rule[slot] = _RULES[fence.properties.rule]
         self.t_from[slot], self.t_until[slot] = t_from, np.inf
         self._slots_of.setdefault(fence.properties.fence_id, []).append(slot)
-        self._index.put(slot, *shape.bounds)
+        self._index.put(slot, shape.bounds)
         self._boundaries.put(slot, shape)
         self._edits.append(slot)
         return slot
@@ -140,7 +140,7 @@ class Atlas:
         Every version, whatever its time; in order of row, then slot.
         """
         if np.ndim(margin_m) == 0 and margin_m == 0:
-            return self._index.near(lat, lon, lat, lon, points=True)
+            return self._index.near(lat, lon, lat, lon)
         return self._index.near(*around(lat, lon, margin_m))
 
     def candidates_between(

@@ -33,7 +33,7 @@ TURN_M = 2 * np.pi * A_M
 """Once around the earth on the Mercator chart."""
 
 _POLAR = 2 * A_M / ((1 + E) ** (1 + E) * (1 - E) ** (1 - E)) ** 0.5  # Snyder 21-33, k0 = 1
-_FARTHEST_DEG = 90 - 1e-7  # Mercator has no pole; a centimetre beside it will do
+_FARTHEST_DEG = 90 - 1e-5  # Mercator has no pole; a metre beside it will do
 _GEOD = pyproj.Geod(ellps="WGS84")
 _SHORT_M = 5000.0
 _LEAST_RADIUS_M = A_M * (1 - E2)  # of the meridian at the equator
@@ -56,7 +56,7 @@ def project(lat: ArrayLike, lon: ArrayLike, chart: int) -> tuple[Column, Column]
     phi = np.radians(np.maximum(up * lat, -_FARTHEST_DEG))
     e_sin = E * np.sin(phi)
     t = np.tan(np.pi / 4 - phi / 2) * np.exp(E * np.arctanh(e_sin))  # Snyder 15-9
-    rho, east = _POLAR * np.maximum(t, 0.0), np.radians(lon)
+    rho, east = _POLAR * np.maximum(t, 0.0), np.radians((lon + 180) % 360 - 180)  # turns fall on each other exactly
     return rho * np.sin(east), -up * rho * np.cos(east)
 
 
