@@ -1,0 +1,121 @@
+"""How does an incident look? A PNG of track, accuracy circles, fence and crossing; below, distance and evidence."""
+
+import io
+import textwrap
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, PathPatch
+from matplotlib.path import Path
+
+from pipeline.explain.drawing import Drawing, Point, Ring
+
+INK, TRACK, GROUND, FENCE, BREACH = "#1f2933", "#7b8794", "#0b69a3", "#3f9142", "#c5221f"
+MARGIN = 0.15
+LEAST_M = 60.0
+WIDTH = 96
+
+
+def picture(drawing: Drawing, title: str) -> bytes:
+    """`drawing` as a PNG of 1000 by 900 pixels, under `title`."""
+    # Only fonts that come with matplotlib are sure to be there; signs that they lack are shown as boxes, without noise.
+    with mpl.rc_context({"font.family": ["DejaVu Sans"], "axes.unicode_minus": False}):
+        figure = Figure(figsize=(10, 9), dpi=100, layout="constrained", facecolor="white")
+        FigureCanvasAgg(figure)
+        above, below = figure.subplots(2, 1, height_ratios=(3, 1))
+        figure.suptitle("\n".join(textwrap.wrap(_latin(title), WIDTH)), fontsize=10, color=INK)
+        _map(above, drawing)
+        _course(below, drawing)
+        sink = io.BytesIO()
+        figure.savefig(sink, format="png", metadata={"Software": "fenceline"})
+    return sink.getvalue()
+
+
+def _latin(text: str) -> str:
+    """`text` with a question mark for each sign beyond the Basic Multilingual Plane's first alphabets."""
+    return "".join(sign if ord(sign) < 0x2E80 else "?" for sign in text)
+
+
+def _map(axes: Axes, drawing: Drawing) -> None:
+    colour = BREACH if drawing.keep_out else FENCE
+    if drawing.rings:
+        patch = PathPatch(_path(drawing.rings), facecolor=colour, alpha=0.15, edgecolor="none")
+        axes.add_patch(patch)
+        for ring in drawing.rings:
+            axes.plot(ring.east_m, ring.north_m, color=colour, linewidth=1.2)
+    points = drawing.points
+    axes.plot([p.east_m for p in points], [p.north_m for p in points], color=TRACK, linewidth=0.8, zorder=2)
+    for point in points:
+        if point.accuracy_m:
+            shade = GROUND if point.ground else TRACK
+            axes.add_patch(
+                Circle(
+                    (point.east_m, point.north_m), point.accuracy_m, color=shade, alpha=0.1 if point.ground else 0.03
+                )
+            )
+    rest, grounds = [p for p in points if not p.ground], [p for p in points if p.ground]
+    _dots(axes, rest, TRACK, 10, "other positions")
+    _dots(axes, grounds, GROUND, 28, "positions it rests on")
+    if drawing.crossing is not None:
+        axes.scatter(*drawing.crossing, marker="*", s=160, color=BREACH, zorder=5, label="crossing")
+    _frame(axes, drawing)
+    axes.set_aspect("equal")
+    axes.set_xlabel(f"metres east of {drawing.lat:.5f}, {drawing.lon:.5f}", color=INK)
+    axes.set_ylabel("metres north", color=INK)
+    axes.grid(alpha=0.2)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", fontsize=8)
+
+
+def _dots(axes: Axes, points: list[Point], colour: str, size: int, label: str) -> None:
+    if points:
+        axes.scatter(
+            [p.east_m for p in points], [p.north_m for p in points], s=size, color=colour, zorder=4, label=label
+        )
+
+
+def _path(rings: list[Ring]) -> Path:
+    return Path.make_compound_path(
+        *(Path(list(zip(ring.east_m, ring.north_m, strict=True)), closed=True) for ring in rings)
+    )
+
+
+def _frame(axes: Axes, drawing: Drawing) -> None:
+    """Show what it rests on whole; the rest of a long track or a large fence may run out of the frame."""
+    shown = [p for p in drawing.points if p.ground] or drawing.points
+    east, north = [p.east_m for p in shown] + [0.0], [p.north_m for p in shown] + [0.0]
+    reach = max((p.accuracy_m or 0.0 for p in shown), default=0.0)
+    half = max(max(east) - min(east), max(north) - min(north), LEAST_M) * (0.5 + MARGIN) + min(reach, 500.0)
+    middle = (max(east) + min(east)) / 2, (max(north) + min(north)) / 2
+    axes.set_xlim(middle[0] - 1.4 * half, middle[0] + 1.4 * half)
+    axes.set_ylim(middle[1] - half, middle[1] + half)
+
+
+def _course(axes: Axes, drawing: Drawing) -> None:
+    measured = [(_day(p), p.distance_m, p) for p in drawing.points if p.distance_m is not None]
+    axes.axhline(0.0, color=FENCE, linewidth=1)
+    if measured:
+        days, away_m = [day for day, _, _ in measured], [away_m for _, away_m, _ in measured]
+        reach_m = [point.accuracy_m or 0.0 for _, _, point in measured]
+        axes.errorbar(days, away_m, yerr=reach_m, fmt="o-", markersize=4, linewidth=1, elinewidth=0.8, color=GROUND)
+    sure = [(_day(p), p.p_outside) for p in drawing.points if p.p_outside is not None]
+    if sure:
+        beside = axes.twinx()
+        beside.plot([day for day, _ in sure], [p for _, p in sure], color=BREACH, linewidth=1.2, linestyle="--")
+        beside.set_ylim(-0.02, 1.02)
+        beside.set_ylabel("certainty of outside", color=BREACH, fontsize=9)
+    axes.axvline(float(date2num(drawing.occurred_at)), color=BREACH, linewidth=1, label="happened")
+    axes.axvline(float(date2num(drawing.detected_at)), color=INK, linewidth=1, linestyle=":", label="settled")
+    locator = AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.set_ylabel("metres outside", color=INK, fontsize=9)
+    axes.legend(loc="upper left", fontsize=8)
+    axes.grid(alpha=0.2)
+
+
+def _day(point: Point) -> float:
+    return float(date2num(point.at))
