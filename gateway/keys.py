@@ -5,7 +5,6 @@ from contextlib import suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from gateway.metrics import Metrics, Name
 from pipeline.credentials import Keyring
@@ -43,8 +42,8 @@ class KeyReader:
         while True:
             try:
                 await self._read()
-            except (KafkaError, OSError, ValueError) as error:
-                log.warning("credentials_unread", error=type(error).__name__)
+            except Exception as error:  # whatever it is: without this task no revocation would be heard of
+                log.warning("credentials_unread", error=type(error).__name__, detail=str(error)[:200])
             await asyncio.sleep(PAUSE_S)
 
     async def _read(self) -> None:

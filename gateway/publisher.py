@@ -77,6 +77,7 @@ class Publisher:
         self._lanes: list[_Lane] = []
         self._senders: list[asyncio.Task[None]] = []
         self._in_flight = 0
+        self._failing_since: float | None = None
 
     async def start(self, producer: AIOKafkaProducer) -> None:
         """Learn how many partitions there are, and begin to send through `producer`, which has been started."""
@@ -93,6 +94,16 @@ class Publisher:
             with suppress(asyncio.CancelledError):
                 await sender
         self._senders = []
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What sends; none of them ends of itself."""
+        return self._senders
+
+    @property
+    def failing_s(self) -> float:
+        """For how long every frame has failed; 0 when the last one did not."""
+        return 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
 
     @property
     def in_flight(self) -> int:
@@ -160,12 +171,14 @@ class Publisher:
     def _acknowledged(self, fixes_of: Counter[Ticket], done: "asyncio.Future[Any]", began: float) -> None:
         error = KafkaError("cancelled") if done.cancelled() else done.exception()
         if error is None:
+            self._failing_since = None
             self._metrics.count(Name.FRAMES)
             self._metrics.observe(Name.BROKER_SECONDS, time.monotonic() - began)
         self._settle(fixes_of, error)
 
     def _settle(self, fixes_of: Counter[Ticket], error: BaseException | None) -> None:
         if error is not None:
+            self._failing_since = self._failing_since or time.monotonic()
             self._metrics.count(Name.FAILED_FRAMES)
             log.warning("frame_failed", fixes=fixes_of.total(), error=type(error).__name__)
             if not isinstance(error, KafkaError):

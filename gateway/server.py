@@ -12,7 +12,7 @@ import uvicorn
 from fenceline.settings import Settings
 from gateway.app import create_app
 from gateway.mqtt import mqtt_source
-from gateway.services import services_of
+from gateway.services import Stuck, services_of
 
 log = structlog.get_logger()
 
@@ -35,6 +35,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
 
     Raises:
         OSError: `host` and `port` cannot be listened on.
+        Stuck: a part of it failed; start it anew.
         BadUrl: the setting `mqtt_url` cannot be used.
     """
     with socket.create_server((host, port), backlog=BACKLOG, family=_family(host)) as listening:
@@ -65,6 +66,8 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         log.info("gateway_listens", host=host, port=listening.getsockname()[1], mqtt=bool(source))
         await server.serve(sockets=[listening])
         log.info("gateway_ended")
+        if services.fault is not None:
+            raise Stuck(str(services.fault)) from services.fault
 
 
 def _family(host: str) -> socket.AddressFamily:

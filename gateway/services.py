@@ -1,6 +1,7 @@
 """What do the gateway's ways in share? Credentials, the path to the broker, rates, limits and counters."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,12 @@ from schemas.credential import Credential
 log = structlog.get_logger()
 
 START_PAUSE_S = 1.0
+WATCH_S = 5.0
+STUCK_S = 120.0
+
+
+class Stuck(RuntimeError):
+    """The gateway can do nothing more by itself."""
 
 
 def utc_now() -> datetime:
@@ -54,6 +61,7 @@ class Services:
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     draining: bool = False
     producer: AIOKafkaProducer | None = None
+    fault: BaseException | None = None
 
     @property
     def ready(self) -> bool:
@@ -90,9 +98,28 @@ class Services:
                 log.warning("broker_awaited", error=type(error).__name__)
                 await asyncio.sleep(START_PAUSE_S)
         self.rejections.start(self.producer)
+        for task in self.publisher.tasks:
+            task.add_done_callback(self.ended)
         await self.keys.caught_up.wait()
         self.opened.set()
         log.info("gateway_ready")
+
+    async def watch(self) -> None:
+        """End the gateway, so that its supervisor starts it anew, when sending has failed for too long.
+
+        A producer can come into a state from which it does not recover.
+        """
+        while self.publisher.failing_s < STUCK_S:
+            await asyncio.sleep(WATCH_S)
+        raise Stuck(f"no frame was acknowledged for {STUCK_S:g} s")
+
+    def ended(self, task: "asyncio.Task[None]") -> None:
+        """Note the end of something that should not end of itself; a fault in it ends the gateway."""
+        if task.cancelled() or (fault := task.exception()) is None:
+            return
+        log.error("gateway_part_failed", error=type(fault).__name__, exc_info=fault)
+        self.fault = fault
+        signal.raise_signal(signal.SIGTERM)
 
     async def close(self) -> None:
         """Send what is on its way, and let go of everything."""
@@ -133,7 +160,10 @@ Background = Callable[[], Coroutine[Any, Any, None]]
 @asynccontextmanager
 async def serving(services: Services, beside: Sequence[Background] = ()) -> AsyncIterator[None]:
     """Open `services` in the background, so that /healthz answers at once; run `beside` them; close all at the end."""
-    tasks = [asyncio.create_task(services.open()), *(asyncio.create_task(one()) for one in beside)]
+    running = (services.watch, *beside)
+    tasks = [asyncio.create_task(services.open()), *(asyncio.create_task(one()) for one in running)]
+    for task in tasks:
+        task.add_done_callback(services.ended)
     try:
         yield
     finally:

@@ -22,6 +22,7 @@ def command(host: str, port: int, mqtt_url: str) -> None:
     """
     from gateway.mqtt import BadUrl  # noqa: PLC0415  # Litestar takes half a second; --help need not wait for it
     from gateway.server import serve  # noqa: PLC0415
+    from gateway.services import Stuck  # noqa: PLC0415
 
     logs.configure()
     chosen = settings()
@@ -31,6 +32,8 @@ def command(host: str, port: int, mqtt_url: str) -> None:
         uvloop.run(serve(chosen, host, port))
     except BadUrl as error:
         raise click.BadParameter(str(error), param_hint="--mqtt") from error
+    except Stuck as error:
+        raise click.ClickException(f"{error}; the log says more") from error
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     except asyncio.CancelledError:

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import socket
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -366,3 +368,53 @@ def test_a_slow_body_is_given_up(site: Site) -> None:
     headers = {"authorization": f"Bearer {token}"}
     with httpx.Client(base_url=site.url, timeout=30.0) as other:
         assert other.post("/v1/fixes", content=trickle(), headers=headers).status_code == 408
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /v1/fixes HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        b"POST /v1/fixes HTTP/1.1\r\ncontent-length: 10\r\ncontent-length: 20\r\n\r\n",
+        b"POST /v1/fixes HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\n\r\n",
+        b"POST /v1/fixes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer \xff\xfe\r\ncontent-length: 0\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_turned_away(site: Site, words: bytes) -> None:
+    """Neither a fault nor the end of the process."""
+    host, port = site.url.removeprefix("http://").split(":")
+    # it may hang up before all is said
+    with suppress(OSError), socket.create_connection((host, int(port)), timeout=10) as line:
+        line.sendall(words)
+        line.shutdown(socket.SHUT_WR)
+        answer = line.recv(65536)
+        assert not answer or b" 4" in answer[:13]
+    assert site.client.get("/healthz").status_code == 200
+    assert "request_failed" not in site.log.read_text()
+
+
+def test_a_sender_that_hangs_up_is_no_fault(site: Site) -> None:
+    token = site.issue("d-gone")
+    host, port = site.url.removeprefix("http://").split(":")
+    before = site.metric("fenceline_gateway_refused_total", reason="hung_up")
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        head = f"POST /v1/fixes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: 100\r\n\r\n["
+        line.sendall(head.encode())
+    until(lambda: site.metric("fenceline_gateway_refused_total", reason="hung_up") == before + 1, what="the refusal")
+    assert "request_failed" not in site.log.read_text()
+
+
+def test_a_body_without_end_is_cut_off(site: Site) -> None:
+    """Beyond 32 MiB the gateway no longer listens; it says 413 or hangs up, and goes on."""
+    token = site.issue("d-endless")
+    chunk = b"1" * 2**20
+    with suppress(httpx.TransportError):
+        headers = {"authorization": f"Bearer {token}"}
+        answer = site.client.post("/v1/fixes", content=(chunk for _ in range(64)), headers=headers)
+        assert answer.status_code == 413
+    (kept,) = until(lambda: site.rejected("d-endless"))
+    assert 32 * 2**20 < kept["raw_size"] < 34 * 2**20
+    assert site.post("/v1/fixes", fix("d-endless"), token=token).status_code == 202
