@@ -8,6 +8,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module in fenceline.commands, what it does)
     "gateway": ("gateway", "take in positions over HTTP and MQTT"),
     "token": ("token", "issue, revoke and list tokens"),
+    "load": ("load", "write fences, subjects, activations or leaves to their topics"),
     "fences": ("fences", "check files of fences"),
 }
 

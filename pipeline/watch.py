@@ -6,7 +6,7 @@ A `pipeline.step.Decide` by person, over `leave-changes` and `incidents`, with a
 | --- | --- |
 | leave approved | a timer for its start and its end; breaches that began while it ran are corrected |
 | leave withdrawn or ended early while it runs | it ends now |
-| breach opened while a leave ran that allows the place | it is corrected (the leave was approved while it was on its way) |
+| breach opened while a leave ran that allows the place | it is corrected (leave came while it was on its way) |
 | a leave's start or end comes | `leave.started`, `leave.ended` |
 """
 
@@ -21,9 +21,9 @@ from pipeline.rejection import written_at
 from pipeline.step import Emission, Record, Step, Wake
 from schemas.ids import event_id
 from schemas.incident import Incident
-from schemas.message import Invalid, Moment, convert, decode
+from schemas.message import Invalid, convert, decode
 from schemas.reference import Leave
-from schemas.times import from_epoch, instant
+from schemas.times import Instant, from_epoch, instant
 
 KEEP = timedelta(days=32)
 """How long breaches and ended leaves are remembered: a leave approved later than this no longer undoes a breach."""
@@ -49,7 +49,7 @@ class Breach(msgspec.Struct, frozen=True):
 class Watched(msgspec.Struct, frozen=True):
     """What is remembered of a person. `told`: the last moment up to which starts and ends of leaves were told."""
 
-    told: Moment
+    told: Instant
     permits: dict[str, Permit] = {}
     breaches: dict[str, Breach] = {}
 
@@ -60,7 +60,7 @@ def watch(key: str, state: Watched | None, event: Record | Wake, reference: obje
     Raises:
         Invalid: a record that is no incident or leave of this person.
     """
-    state = state or Watched(now)
+    state = state or Watched(instant(now))
     emissions: list[Emission] = []
     if isinstance(event, Record):
         if event.topic == LEAVE_CHANGES:
@@ -87,8 +87,6 @@ def _change(key: str, state: Watched, leave: Leave, at: datetime, emissions: lis
             emissions.append(_incident("leave.started", permit, from_epoch(permit.t_from), at))
             if permit.t_until <= state.told.timestamp():
                 emissions.append(_incident("leave.ended", permit, from_epoch(permit.t_until), at))
-    elif before is not None and before.t_from <= state.told.timestamp():
-        emissions.append(_incident("leave.ended", before, instant(at), at))
     state = msgspec.structs.replace(state, permits=permits)
     for breach in list(state.breaches.values()):
         state = _judged(state, breach, at, emissions)

@@ -1,0 +1,107 @@
+"""How do checked entries get onto their topics? With versions, keys and partitions as `schemas.topics` says."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+
+from agents.reader import LogReader
+from fenceline.entries import Entry
+from gateway.frames import partition_of
+from schemas.ids import event_id
+from schemas.message import Invalid, decode, encode
+from schemas.reference import Fence
+from schemas.topics import ACTIVATIONS, FENCES, LEAVE_CHANGES, LEAVES, SUBJECTS, Topic
+
+TOPICS_OF: dict[str, tuple[Topic, ...]] = {
+    "fences": (FENCES,),
+    "subjects": (SUBJECTS,),
+    "activations": (ACTIVATIONS,),
+    "leaves": (LEAVES, LEAVE_CHANGES),
+}
+
+
+class TopicMissing(Exception):
+    """A topic is not there; says which, and how to make it."""
+
+
+class Written(NamedTuple):
+    """A record as the broker has it. `offset` is -1 where the topic said the same already; `version`: of a fence."""
+
+    topic: str
+    key: str
+    partition: int
+    offset: int
+    version: int | None
+
+
+async def load(kind: str, entries: Sequence[Entry], broker: str) -> list[Written]:
+    """Write `entries` of `kind`; one `Written` for each entry and topic, in the order given.
+
+    Raises:
+        TopicMissing: one of its topics is not there.
+        KafkaError: the broker is away, or did not acknowledge. What was acknowledged before stands; do it again.
+    """
+    async with LogReader(broker) as reader:
+        partitions = {}
+        for topic in TOPICS_OF[kind]:
+            partitions[topic] = len(await reader.partitions_of(topic.name))
+            if not partitions[topic]:
+                raise TopicMissing(f"no topic {topic.name} at {broker}; make all with: fenceline topics create")
+        known = await _fences(reader) if kind == "fences" else {}
+    producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", client_id="fenceline-load")
+    await producer.start()
+    try:
+        written = []
+        for entry in entries:
+            message = versioned(entry.message, known.get(entry.key)) if kind == "fences" else entry.message
+            for topic in TOPICS_OF[kind]:
+                if message is None:
+                    version = known[entry.key].properties.version
+                    written.append(Written(topic.name, entry.key, -1, -1, version))
+                    continue
+                written.append(await _send(producer, topic, message, partitions[topic]))
+        return written
+    finally:
+        await producer.stop()
+
+
+async def _fences(reader: LogReader) -> dict[str, Fence]:
+    """The latest version of each fence on the topic; what is not a fence there is passed over."""
+    known: dict[str, Fence] = {}
+    start = await reader.starts(await reader.partitions_of(FENCES.name))
+    async for chunk in reader.read(start):
+        for records in chunk.values():
+            for record in records:
+                key = (record.key or b"").decode("utf-8", "replace")
+                try:
+                    known[key] = decode(record.value or b"", Fence)
+                except Invalid:
+                    known.pop(key, None)
+    return known
+
+
+def versioned(fence: Fence, known: Fence | None) -> Fence | None:
+    """`fence` with a version above the `known` one's; None when it says nothing new."""
+    if known is None:
+        return fence
+    own, old = fence.properties, known.properties
+    as_old = msgspec.structs.replace(own, version=old.version, effective_from=own.effective_from or old.effective_from)
+    if msgspec.structs.replace(fence, properties=as_old) == known:
+        return None
+    raised = msgspec.structs.replace(own, version=max(own.version, old.version + 1))
+    return msgspec.structs.replace(fence, properties=raised)
+
+
+async def _send(producer: AIOKafkaProducer, topic: Topic, message: Any, partitions: int) -> Written:
+    of = message.properties if topic is FENCES else message
+    key = str(getattr(of, topic.key))
+    by = message.device_id if topic is ACTIVATIONS else key
+    value = encode(message)
+    record_id = event_id("load", topic.name, key, sha256(value).hexdigest())
+    headers = [("id", record_id.encode()), ("src", b"load"), ("type", type(message).__name__.encode())]
+    partition = partition_of(by, partitions)
+    sent = await producer.send_and_wait(topic.name, value, key=key.encode(), partition=partition, headers=headers)
+    return Written(topic.name, key, partition, sent.offset, of.version if topic is FENCES else None)
