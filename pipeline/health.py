@@ -17,7 +17,7 @@ that shrinks is a phone emptying its buffer; one that stays is a clock set wrong
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -61,16 +61,16 @@ def _steps(degrees: Any) -> Any:
 class HealthRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What counts as unfit; part of the rules that a supervisor may draft."""
 
-    low_pct: float = 15.0
-    rearm_pct: float = 25.0
-    stuck_s: float = 4 * 3600.0
-    stuck_fixes: int = 20
-    future_s: float = 120.0
-    lag_s: float = 900.0
-    lag_slack_s: float = 45.0
-    clock_fixes: int = 8
-    clock_s: float = 600.0
-    mock_again_s: float = 3600.0
+    low_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] = 15.0
+    rearm_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] = 25.0
+    stuck_s: Annotated[float, msgspec.Meta(gt=0, le=604800)] = 4 * 3600.0
+    stuck_fixes: Annotated[int, msgspec.Meta(ge=2, le=100_000)] = 20
+    future_s: Annotated[float, msgspec.Meta(gt=0, le=86400)] = 120.0
+    lag_s: Annotated[float, msgspec.Meta(gt=0, le=604800)] = 900.0
+    lag_slack_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 45.0
+    clock_fixes: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 8
+    clock_s: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 600.0
+    mock_again_s: Annotated[float, msgspec.Meta(ge=0, le=604800)] = 3600.0
 
 
 class Reports(NamedTuple):

@@ -14,6 +14,7 @@ nor those silent for long before.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -37,10 +38,10 @@ STALE_S = 180.0
 class OutageRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When an area is out; part of the rules that a supervisor may draft."""
 
-    least_devices: int = 5
-    share: float = 0.5
-    back_share: float = 0.25
-    window_s: float = 600.0
+    least_devices: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)] = 5
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    back_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.25
+    window_s: Annotated[float, msgspec.Meta(ge=60, le=3600)] = 600.0
 
 
 class Outages:

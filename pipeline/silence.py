@@ -22,7 +22,7 @@ and both ways give the same state; so nothing depends on how hearings were batch
 """
 
 from bisect import bisect_left
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -66,13 +66,13 @@ ROW = np.dtype(
 class SilenceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a device counts as silent; part of the rules that a supervisor may draft."""
 
-    factor: float = 3.0
-    shortest_s: float = 120.0
-    longest_s: float = 21_600.0
-    default_period_s: float = 300.0
-    calm_s: float = 3600.0
-    most_damping: int = 3
-    hold_s: float = 15.0
+    factor: Annotated[float, msgspec.Meta(gt=1, le=100)] = 3.0
+    shortest_s: Annotated[float, msgspec.Meta(gt=0, le=86400)] = 120.0
+    longest_s: Annotated[float, msgspec.Meta(gt=0, le=604800)] = 21_600.0
+    default_period_s: Annotated[float, msgspec.Meta(gt=0, le=86400)] = 300.0
+    calm_s: Annotated[float, msgspec.Meta(ge=0, le=604800)] = 3600.0
+    most_damping: Annotated[int, msgspec.Meta(ge=0, le=6)] = 3
+    hold_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 20.0
 
 
 class Turn(NamedTuple):

@@ -30,9 +30,9 @@ def told(turns: list[Turn]) -> list[tuple[str, float, float]]:
 def test_silence_is_found_by_the_timer_and_dates_from_the_last_hearing() -> None:
     silence = listening(60.0)
     assert hear(silence, 10, 70, 130) == []
-    assert silence.next_wake_ms() == T0 + (130 + 180 + 15) * 1000
-    assert silence.wake(T0 + 324_999) == []
-    assert told(silence.wake(T0 + 325_000)) == [("silent", 130, 310)]
+    assert silence.next_wake_ms() == T0 + (130 + 180 + 20) * 1000
+    assert silence.wake(T0 + 329_999) == []
+    assert told(silence.wake(T0 + 330_000)) == [("silent", 130, 310)]
     assert silence.next_wake_ms() == NEVER_MS
     assert silence.wake(T0 + 10 * 3600_000) == []
 
