@@ -173,6 +173,13 @@ class Atlas:
         """Metres from each place to the boundary of the fence in its slot, negative inside; see `Boundaries`."""
         return self._boundaries.signed_distance_m(lat, lon, slots)
 
+    def may_meet(self, lat0: Column, lon0: Column, lat1: Column, lon1: Column, slots: Slots) -> NDArray[np.bool_]:
+        """Which of the straight ways between pairs of places may touch the fence in their slot; False is sure.
+
+        Quick, and for whole batches: who gets True asks `crossings`.
+        """
+        return self._boundaries.may_meet(lat0, lon0, lat1, lon1, slots)
+
     def clearance_m(self, lat: Column, lon: Column, reach_m: float) -> Column:
         """How far each place at least is from every boundary of every version, at most `reach_m`."""
         rows, slots = self.candidates(lat, lon, reach_m)

@@ -96,10 +96,38 @@ class Boundaries:
                 away[rows] = self._on_chart(lat[rows], lon[rows], slots[rows], number)
         return away
 
-    def _on_chart(self, lat: Column, lon: Column, slots: Slots, chart: int) -> Column:
+    def may_meet(self, lat0: Column, lon0: Column, lat1: Column, lon1: Column, slots: Slots) -> NDArray[np.bool_]:
+        """Whether the straight way between two places may touch the fence in its slot; False is sure."""
+        meets = np.empty(len(slots), np.bool_)
+        chart = self._chart[slots]
+        for number in (plane.MERCATOR, plane.NORTH, plane.SOUTH):
+            rows = np.flatnonzero(chart == number)
+            if not rows.size:
+                continue
+            of, far_lat = slots[rows], np.maximum(np.abs(lat0[rows]), np.abs(lat1[rows]))
+            x0, y0 = self._placed(lat0[rows], lon0[rows], of, number)
+            x1, y1 = plane.project(lat1[rows], lon1[rows], number)
+            if number == plane.MERCATOR:
+                x1 = x1 + plane.TURN_M * np.round((x0 - x1) / plane.TURN_M)
+            ways = shapely.linestrings(np.stack([np.stack([x0, y0], 1), np.stack([x1, y1], 1)], axis=1))
+            # A geodesic leaves the chart's straight line by way^2 tan / 8 R; a reach grows with the scale beside it.
+            way_m = np.hypot(x1 - x0, y1 - y0) / plane.scale(np.minimum(np.abs(lat0[rows]), np.abs(lat1[rows])), number)
+            bend = 1 + np.tan(np.radians(np.minimum(far_lat, 89.0)))
+            reach_m = self._buffer_m[of] + 0.05 + way_m * way_m * bend / (6 * _EARTH_M)
+            beyond = np.minimum(far_lat + plane.reach_deg(far_lat, reach_m)[0], 90.0)
+            stretch = plane.scale(beyond, number) if number == plane.MERCATOR else 2.0  # twofold only at the equator
+            meets[rows] = shapely.dwithin(self._drawn[of], ways, reach_m * stretch)
+        return meets
+
+    def _placed(self, lat: Column, lon: Column, slots: Slots, chart: int) -> tuple[Column, Column]:
+        """Where places lie on `chart`, on the turn that the shape in their slot is drawn on."""
         x, y = plane.project(lat, lon, chart)
         if chart == plane.MERCATOR:
             x = x + plane.TURN_M * np.round((self._x_middle[slots] - x) / plane.TURN_M)
+        return x, y
+
+    def _on_chart(self, lat: Column, lon: Column, slots: Slots, chart: int) -> Column:
+        x, y = self._placed(lat, lon, slots, chart)
         places = np.asarray(shapely.points(x, y))
         edges = self._edges(slots)
         away = np.empty(len(slots))

@@ -104,6 +104,21 @@ def test_over_the_antimeridian_and_the_pole():
     assert np.isclose((end - start) * float(distance_m(89.9, 0, 89.9, 180)), 2000, atol=0.05)
 
 
+def test_a_way_along_the_boundary_itself_ends_soon():
+    """Ten kilometres on the edge: inside or outside, but without a measurement at every centimetre."""
+    asked = []
+    atlas = Atlas()
+    slot = atlas.put(fence(polygon([(10, 50), (10.2, 50), (10.2, 50.1), (10, 50.1)])))
+
+    def measure(lat, lon):
+        asked.append(len(lat))
+        return atlas.signed_distance_m(lat, lon, np.full(len(lat), slot))
+
+    for way in passages(50.001, 10.2, 50.099, 10.2, measure):
+        assert 0 <= way[0] < way[1] <= 1
+    assert sum(asked) < 50_000
+
+
 def test_a_flight_of_a_thousand_kilometres_is_cheap():
     """Few measurements are made, since most of the way is clear at once."""
     asked = []

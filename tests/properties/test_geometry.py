@@ -215,6 +215,30 @@ def _walk(start, end, steps=1000):
     return lat.copy(), lon.copy()
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-90, 90), longitudes, st.floats(1, 5).map(lambda power: 10**power), seeds)
+def test_a_way_that_may_not_meet_a_fence_does_not(lat, lon, size_m, seed):
+    """Quick answers for a batch of ways never deny a passage; and are not always yes."""
+    rng = np.random.default_rng(seed)
+    atlas = Atlas()
+    geometries = [
+        point(lon, lat),
+        {"type": "LineString", "coordinates": [[lon, lat], list(moved(lat, lon, 77, size_m)[::-1])]},
+    ]
+    geometries.append(polygon(wrapped(blob(rng, lat, lon, size_m))))
+    slots = [atlas.put(fence(one, f"f{n}", buffer_m=size_m / 3)) for n, one in enumerate(geometries)]
+    slots.append(atlas.put(fence(geometries[2], "bare")))
+    ends = [[moved(lat, lon, rng.uniform(0, 360), size_m * rng.uniform(0, 3)) for _ in range(10)] for _ in range(2)]
+    start, end = (np.array(one) for one in ends)
+    for slot in slots:
+        meets = atlas.may_meet(*start.T.copy(), *end.T.copy(), np.full(10, slot))
+        for row in range(10):
+            assert meets[row] or not atlas.crossings(*start[row], *end[row], slot)
+    far = [np.array(moved(lat, lon, 200, size_m * 5)) for _ in range(2)]
+    if abs(lat) < 80:
+        assert not atlas.may_meet(*(np.array([part]) for part in (*far[0], *far[1])), np.array(slots[:1])).any()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_distance_never_changes_by_more_than_the_way(seed):
     """One metre on is at most one metre nearer: what the search for passages rests on."""
