@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from gateway.metrics import Metrics, Name
 from pipeline.credentials import Keyring
@@ -48,13 +48,18 @@ class KeyReader:
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._broker, group_id=None, enable_auto_commit=False, fetch_max_wait_ms=QUIET_MS
+            CREDENTIALS.name,
+            bootstrap_servers=self._broker,
+            group_id=None,  # every partition is ours
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=QUIET_MS,
         )
         await consumer.start()
         try:
-            partitions = await self._partitions(consumer)
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
+            partitions = consumer.assignment()
+            if not partitions:
+                raise ValueError(f"topic {CREDENTIALS.name} does not exist yet; run `fenceline topics create`")
             ends = await consumer.end_offsets(partitions)
             while True:
                 found = await consumer.getmany(timeout_ms=QUIET_MS)
@@ -68,13 +73,6 @@ class KeyReader:
                         log.info("credentials_read", count=len(self._keyring))
         finally:
             await consumer.stop()
-
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        await consumer.topics()
-        numbers = consumer.partitions_for_topic(CREDENTIALS.name)
-        if not numbers:
-            raise ValueError(f"topic {CREDENTIALS.name} does not exist yet; run `fenceline topics create`")
-        return [TopicPartition(CREDENTIALS.name, number) for number in sorted(numbers)]
 
     def _learn(self, key: bytes, value: bytes | None, offset: int) -> None:
         try:

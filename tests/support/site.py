@@ -17,7 +17,7 @@ from secrets import token_hex
 from typing import Any, NamedTuple
 
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from fenceline.embedded import embedded_broker, embedded_redis, free_port, stop
@@ -67,14 +67,11 @@ async def _create_topics(broker: str) -> None:
 
 
 async def _read(broker: str, topic: str, quiet_s: float) -> list[Got]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker, group_id=None, fetch_max_wait_ms=100)
+    options = {"bootstrap_servers": broker, "group_id": None, "auto_offset_reset": "earliest"}
+    consumer = AIOKafkaConsumer(topic, fetch_max_wait_ms=100, **options)
     await consumer.start()
     found: list[Got] = []
     try:
-        await consumer.topics()
-        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
         last = time.monotonic()
         while time.monotonic() < last + quiet_s:
             for records in (await consumer.getmany(timeout_ms=100)).values():
