@@ -6,6 +6,8 @@ import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module in fenceline.commands, what it does)
+    "worker": ("worker", "judge what comes in"),
+    "topics": ("topics", "make, list and describe the topics"),
     "gateway": ("gateway", "take in positions over HTTP and MQTT"),
     "token": ("token", "issue, revoke and list tokens"),
     "load": ("load", "write fences, subjects, activations or leaves to their topics"),

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import cache
+from typing import Literal
 
 import msgspec
 
@@ -16,6 +17,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     replication: int = 1
     data_dir: str = ".fenceline"
     mqtt_url: str = ""
+    worker_session_timeout_s: float = 10.0
+    worker_checkpoint_s: float = 2.0
+    worker_stalled_s: float = 60.0
+    worker_log_level: Literal["debug", "info", "warning", "error"] = "info"
     gateway_max_body_bytes: int = 1024 * 1024
     gateway_max_unpacked_bytes: int = 10 * 1024 * 1024
     gateway_max_fixes: int = 10_000

@@ -1,0 +1,298 @@
+"""Who owns the cores, and what becomes of them when partitions come and go, and when things fail?
+
+`Partitions` holds those of one agent that this worker was given. Its rules:
+
+- **Order of work**: judge, await the acknowledgement of all that follows, settle. A checkpoint (`agents.changelog`)
+  every few seconds and when partitions are taken away.
+- **The checkpoint is the truth**, Faust's committed offset a hint: a partition that comes is recovered from its
+  changelog and the input after it (`agents.recovery`); live records that were judged by then are skipped, missing ones
+  fetched.
+- **What fails is recovered anew**: when the broker does not acknowledge, or a core raises, the core is thrown away and
+  made again from its changelog. Whatever had been sent is found on its topic and not sent twice.
+- Partitions that are taken away and come back to the same worker keep their cores, if no one wrote to the changelog
+  since.
+
+See `agents.agent` for how to add an agent.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from agents.agent import Agent
+from agents.changelog import Marker, save
+from agents.partition import Faulty, Partition
+from agents.reader import LogReader
+from agents.recovery import Recovery
+from agents.sender import NotSent, Sender
+from pipeline.step import Emission, Record
+from schemas.times import instant
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+
+
+CaughtUp = Callable[[str, int, int], bool]
+"""Of a topic, a partition and the next offset to be read: whether the log has nothing more."""
+
+
+def always_caught_up(topic: str, partition: int, position: int) -> bool:  # noqa: ARG001
+    """For a log that nobody else writes to."""
+    return True
+
+
+class Partitions:
+    """The partitions of `agent` that are ours now. `caught_up`: whether Faust has nothing more of a partition."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        *,
+        broker: str,
+        sender: Sender,
+        knowledge: Any,
+        worker: str,
+        caught_up: CaughtUp = always_caught_up,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.agent = agent
+        self._broker = broker
+        self._sender = sender
+        self._worker = worker
+        self._caught_up = caught_up
+        self._clock = clock
+        self._recovery = Recovery(
+            agent,
+            broker=broker,
+            sender=sender,
+            knowledge=knowledge,
+            clock=clock,
+            checkpoint=self._checkpoint_in_recovery,
+        )
+        self._owned: dict[int, Partition] = {}
+        self._parked: dict[int, Partition] = {}
+        self._wanted: set[int] = set()
+        self._lock = asyncio.Lock()
+        self._recovering: asyncio.Task[dict[int, Partition]] | None = None
+        self.judged = 0
+        self.ready = False
+
+    @property
+    def numbers(self) -> list[int]:
+        """The partitions that are ours and recovered."""
+        return sorted(self._owned)
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """For each input (topic, partition) of ours the next offset to be read."""
+        return {
+            (topic, number): offset + 1
+            for number, partition in self._owned.items()
+            for topic, offset in partition.positions.items()
+        }
+
+    async def assign(self, numbers: Iterable[int]) -> None:
+        """Take over `numbers`, and no others: recover them; returns when their state is that of the log's end."""
+        self._wanted = set(numbers)
+        self.ready = False
+        async with self._lock:
+            for number in list(self._parked):
+                if number not in self._wanted:
+                    del self._parked[number]
+            kept = await self._unparked()
+            await self._recover(self._wanted - kept)
+            self.ready = True
+
+    async def _unparked(self) -> set[int]:
+        """Take back cores of ours that nobody has superseded; their numbers."""
+        parked, self._parked = self._parked, {}
+        if not parked:
+            return set()
+        topic = self.agent.changelog
+        try:
+            async with LogReader(self._broker) as reader:
+                ends = await reader.ends([TopicPartition(topic, number) for number in parked])
+        except (KafkaError, OSError):
+            return set()
+        same = {n: p for n, p in parked.items() if ends[TopicPartition(topic, n)] <= p.changelog_end}
+        self._owned.update(same)
+        return set(same)
+
+    async def revoke(self) -> None:
+        """All partitions are taken away: keep their state, and the cores in case that they come back."""
+        self._wanted = set()
+        if self._recovering is not None:
+            self._recovering.cancel()
+        async with self._lock:
+            self.ready = False
+            saved = await self._save(self._owned.values())
+            self._parked = {partition.number: partition for partition in saved}
+            self._owned = {}
+
+    async def _recover(self, numbers: set[int]) -> None:
+        """Recover `numbers` for as long as they are wanted, however often it takes."""
+        pause_s = FIRST_PAUSE_S
+        while numbers := numbers & self._wanted:
+            for number in numbers:
+                self._owned.pop(number, None)
+            self._recovering = asyncio.create_task(self._recovery.run(numbers))
+            try:
+                await asyncio.wait({self._recovering})
+            finally:
+                self._recovering.cancel()
+            if self._recovering.cancelled():
+                continue  # taken away in the middle
+            error = self._recovering.exception()
+            if error is None:
+                self._owned.update(self._recovering.result())
+                return
+            if not isinstance(error, KafkaError | NotSent | OSError | TimeoutError):
+                raise error
+            log.warning("recovery begins again", agent=self.agent.name, partitions=sorted(numbers), error=repr(error))
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def judge(self, records: Sequence[Record]) -> None:
+        """Judge live records of any partitions, and send what follows; returns when the broker has it."""
+        async with self._lock:
+            rest = list(records)
+            while rest := await self._judged_of(rest):
+                pass  # a partition was recovered in between, and may be behind its last records
+
+    async def _judged_of(self, records: Sequence[Record]) -> list[Record]:
+        """Judge `records`; those of partitions that had to be recovered, to be looked at again."""
+        by_number: dict[int, list[Record]] = defaultdict(list)
+        for record in records:
+            by_number[record.partition].append(record)
+        emissions: list[tuple[str, Emission]] = []
+        touched: list[Partition] = []
+        again: set[int] = set()
+        for number, run in by_number.items():
+            partition = self._owned.get(number)
+            if partition is None:
+                continue  # taken away in the meantime; whoever has it now judges these
+            try:
+                fresh = await self._complete(partition, run)
+                found = partition.judge(fresh, self._clock())
+            except (KafkaError, OSError) as error:
+                log.warning("missing records could not be read", src=partition.src, error=repr(error))
+                again.add(number)
+                continue
+            except Faulty as fault:
+                self._recovery.suspect(number, fault)
+                again.add(number)
+                continue
+            self.judged += len(fresh)
+            touched.append(partition)
+            emissions += [(partition.src, emission) for emission in found]
+        again |= await self._send(emissions, touched)
+        await self._recover(again)
+        return [
+            record
+            for number in again
+            if number in self._owned
+            for record in by_number[number]
+            if self._owned[number].is_fresh(record)
+        ]
+
+    async def _complete(self, partition: Partition, run: Sequence[Record]) -> list[Record]:
+        """The records of `run` not judged yet, with those that are on the log and were left out between them."""
+        reached = dict(partition.reached)
+        records: list[Record] = []
+        for record in run:
+            topic, offset = record.topic, record.offset
+            if offset <= reached[topic]:
+                continue
+            if offset > reached[topic] + 1:
+                place = TopicPartition(topic, record.partition)
+                records += await self._recovery.missing(place, reached[topic] + 1, offset)
+            reached[topic] = offset
+            records.append(record)
+        return records
+
+    async def _send(self, emissions: list[tuple[str, Emission]], touched: Sequence[Partition]) -> set[int]:
+        """Send and settle; the partitions to be recovered because it could not be done."""
+        if emissions:
+            try:
+                await self._sender.send(emissions)
+            except NotSent as error:
+                log.warning("not sent, recovering", agent=self.agent.name, error=str(error))
+                return {partition.number for partition in touched}
+        for partition in touched:
+            partition.settle()
+        return set()
+
+    async def tick(self) -> None:
+        """Fire the timers that are due."""
+        if self._lock.locked():
+            return  # records are being judged, and they bring the time with them
+        async with self._lock:
+            now_s = self._clock()
+            emissions: list[tuple[str, Emission]] = []
+            touched = []
+            for number, partition in self._owned.items():
+                done = all(self._caught_up(topic, number, offset + 1) for topic, offset in partition.positions.items())
+                if found := partition.tick(now_s, caught_up=done):
+                    touched.append(partition)
+                    emissions += [(partition.src, emission) for emission in found]
+            await self._recover(await self._send(emissions, touched))
+
+    async def checkpoint(self) -> None:
+        """Write what has changed since the last checkpoint."""
+        async with self._lock:
+            saved = await self._save(self._owned.values())
+            await self._recover({number for number, one in self._owned.items() if one not in saved})
+
+    async def _checkpoint_in_recovery(self, partitions: Sequence[Partition]) -> None:
+        if len(await self._save(partitions)) < len(partitions):
+            raise NotSent("the checkpoint could not be written")
+
+    async def _save(self, partitions: Iterable[Partition]) -> list[Partition]:
+        """Write a checkpoint of each; those that have one of their present state now."""
+        changed = [partition for partition in partitions if partition.is_changed]
+        saved = [partition for partition in partitions if not partition.is_changed]
+        if not changed:
+            return saved
+        began = time.monotonic()
+        entries = 0
+        try:
+            # Asked for before the state is taken: what is sent after this is looked for again after a crash.
+            outputs = await self._recovery.output_ends()
+            for partition in changed:
+                rows = list(partition.core.changed())
+                entries += len(rows)
+                marker = Marker(
+                    positions=partition.positions,
+                    clock_s=partition.clock_s,
+                    outputs=outputs,
+                    written_at=instant(datetime.now(UTC)),
+                    worker=self._worker,
+                    generation=partition.generation,
+                )
+                last = await save(self._sender, self.agent.changelog, partition.number, rows, marker)
+                partition.saved(last + 1)
+                saved.append(partition)
+        except (NotSent, KafkaError, OSError) as error:
+            log.warning("no checkpoint", agent=self.agent.name, error=repr(error))
+        log.info(
+            "checkpoint",
+            agent=self.agent.name,
+            partitions=len(changed),
+            entries=entries,
+            ms=round((time.monotonic() - began) * 1000),
+        )
+        return saved
+
+    async def close(self) -> None:
+        """Write a last checkpoint and let go."""
+        with suppress(asyncio.CancelledError):
+            await self.revoke()
+        await self._recovery.close()
