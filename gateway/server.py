@@ -30,15 +30,16 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT.
+async def serve(settings: Settings, host: str, port: int, *, share_port: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT. `share_port`: other gateways may listen on it too, and the system deals out.
 
     Raises:
         OSError: `host` and `port` cannot be listened on.
         Stuck: a part of it failed; start it anew.
         BadUrl: the setting `mqtt_url` cannot be used.
     """
-    with socket.create_server((host, port), backlog=BACKLOG, family=_family(host)) as listening:
+    address = (host, port)
+    with socket.create_server(address, backlog=BACKLOG, family=_family(host), reuse_port=share_port) as listening:
         services = services_of(settings)
         source = mqtt_source(settings.mqtt_url, services) if settings.mqtt_url else None
         config = uvicorn.Config(

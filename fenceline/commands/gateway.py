@@ -14,7 +14,8 @@ from fenceline.settings import settings
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
 @click.option("--mqtt", "mqtt_url", default="", metavar="URL", help="Follow OwnTracks here too: mqtt://user:pw@host.")
-def command(host: str, port: int, mqtt_url: str) -> None:
+@click.option("--share-port", is_flag=True, help="Let several gateways listen on this port, one a core.")
+def command(*, host: str, port: int, mqtt_url: str, share_port: bool) -> None:
     """Take in positions over HTTP (own format, OwnTracks, OsmAnd/Traccar) and, with --mqtt, over MQTT.
 
     2xx means that the broker has it. Broker and Redis: FENCELINE_BROKER, FENCELINE_REDIS_URL. A password in an MQTT
@@ -29,7 +30,7 @@ def command(host: str, port: int, mqtt_url: str) -> None:
     if mqtt_url:
         chosen = msgspec.structs.replace(chosen, mqtt_url=mqtt_url)
     try:
-        uvloop.run(serve(chosen, host, port))
+        uvloop.run(serve(chosen, host, port, share_port=share_port))
     except BadUrl as error:
         raise click.BadParameter(str(error), param_hint="--mqtt") from error
     except Stuck as error:

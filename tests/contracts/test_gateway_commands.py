@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from fenceline.embedded import free_port
+from fenceline.embedded import free_port, stop
 from tests.support.site import Site, fix, running_site, until
 
 
@@ -118,3 +119,26 @@ def test_a_gateway_without_a_broker_is_alive_and_not_ready() -> None:
     assert process.returncode == 0
     assert b"broker_awaited" in log
     assert b"Traceback" not in log
+
+
+def test_two_gateways_may_share_a_port(site: Site, tmp_path: Path) -> None:
+    """One a core; a token issued once is known to both, and either ends without the other."""
+    port = free_port()
+    environ = {**os.environ, "FENCELINE_BROKER": site.broker, "FENCELINE_REDIS_URL": site.redis_url}
+    command = [sys.executable, "-m", "fenceline", "gateway", "--port", str(port), "--share-port"]
+    with (tmp_path / "log").open("wb") as log:
+        two = [subprocess.Popen(command, env=environ, stderr=log) for _ in range(2)]
+    try:
+        until(lambda: (tmp_path / "log").read_text().count("gateway_ready") == 2, 40.0, "both")
+        headers = {"authorization": f"Bearer {site.issue('b-two')}"}
+
+        def posted() -> int:
+            return httpx.post(f"http://127.0.0.1:{port}/v1/fixes", json=fix("b-two"), headers=headers).status_code
+
+        until(lambda: {posted() for _ in range(20)} == {202}, 10.0, "the token's use at both")
+        two[0].terminate()
+        assert two[0].wait(30) == 0
+        assert {posted() for _ in range(10)} == {202}
+    finally:
+        for one in two:
+            stop(one, patience_s=25.0)

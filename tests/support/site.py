@@ -9,7 +9,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -193,10 +193,17 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, settings: Mapping[str, str] | None = None, arguments: tuple[str, ...] = ()
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    arguments: tuple[str, ...] = (),
+    broker_at: str | None = None,
 ) -> Iterator[Site]:
-    """A broker, a Redis and a gateway that is ready. `settings`: FENCELINE_ variables without the prefix."""
-    with embedded_broker() as broker, embedded_redis() as redis_url:
+    """A broker, a Redis and a gateway that is ready.
+
+    `settings`: FENCELINE_ variables without the prefix. `broker_at`: a broker that runs already, else an embedded one.
+    """
+    standing = embedded_broker() if broker_at is None else nullcontext(broker_at)
+    with standing as broker, embedded_redis() as redis_url:
         asyncio.run(_create_topics(broker))
         port = free_port()
         given = {"BROKER": broker, "REDIS_URL": redis_url, **(settings or {})}
