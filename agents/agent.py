@@ -68,7 +68,6 @@ class Agent(NamedTuple):
 
 AGENTS: dict[str, str] = {
     # name: the module that holds its AGENT
-    "locate": "agents.locate",
 }
 
 

@@ -1,0 +1,59 @@
+"""What several tests share: brokers, and the switch for those that need a real Apache Kafka."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fenceline.embedded import embedded_broker
+from tests.support.kafka import ApacheKafka, KafkaMissing, fetch_jars
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kafka", action="store_true", help="run the tests that need a real Apache Kafka")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker("kafka")]
+    if not marked:
+        return
+    why = "" if config.getoption("--kafka") else "needs a real Apache Kafka: run with --kafka"
+    if not why:
+        try:
+            fetch_jars()
+        except KafkaMissing as missing:
+            why = str(missing)
+    if why:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    """An empty embedded broker of the test's own; its address."""
+    with embedded_broker() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """A real Apache Kafka, started once; tests on it use topics of their own."""
+    kafka = ApacheKafka(tmp_path_factory.mktemp("kafka"))
+    kafka.start()
+    yield kafka
+    kafka.stop()
+
+
+@pytest.fixture
+def kafka(apache_kafka: ApacheKafka) -> str:
+    """The address of a real Apache Kafka."""
+    return apache_kafka.bootstrap
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
+    """A real Apache Kafka of the test's own, running, to be stopped and killed."""
+    kafka = ApacheKafka(tmp_path / "kafka")
+    kafka.start()
+    yield kafka
+    kafka.kill()
