@@ -4,13 +4,15 @@ Every version of a fence that is put in gets a slot, a number under which column
 is judged by the version in force at its own time, so superseded versions stay until `forget_before`. The index proposes
 slots near places, `signed_distance_m` disposes. Nothing here knows whom a fence is for, or who was where.
 
-Versions follow one another in the order they are put in (the order of the log): each holds from its own time on and
-overrides whatever was to hold then.
+Versions follow one another in the order they are put in (the order of the log, each record once): each holds from its
+own time on and overrides whatever was to hold then. So what a compacted log still holds gives the same latest state.
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -19,7 +21,7 @@ from fences.crossing import passages
 from fences.index import BoxIndex, around
 from fences.shape import Shape, compile_shape
 from fences.survey import compile_shapes
-from schemas.message import Invalid
+from schemas.message import Invalid, encode
 from schemas.reference import Fence
 
 Column = NDArray[np.float64]
@@ -31,8 +33,9 @@ _RULES: dict[Literal["stay_in", "keep_out"], int] = {"stay_in": STAY_IN, "keep_o
 
 
 class Atlas:
-    """Fences by slot. Columns to read (never write): `fences[slot]`, `shapes[slot]` (None when forgotten), `rule`
-    (`STAY_IN` or `KEEP_OUT`), `t_from` and `t_until` (seconds since 1970; in force from, until before).
+    """Fences by slot. Columns to read (never write): `fences[slot]` (without its coordinates, which take ten times
+    the room of the shape), `shapes[slot]` (both None when forgotten), `rule` (`STAY_IN` or `KEEP_OUT`), `t_from` and
+    `t_until` (seconds since 1970; in force from, until before).
 
     `edition` grows with every edit; `edited_since` names the slots, so that whoever remembers candidates can catch up.
     """
@@ -43,6 +46,7 @@ class Atlas:
         self.rule = np.zeros(16, np.int8)
         self.t_from = np.full(16, np.inf)
         self.t_until = np.full(16, -np.inf)
+        self._told: list[bytes] = []  # digest of the whole fence, to know it again
         self._slots_of: dict[str, list[int]] = {}
         self._free: list[int] = []
         self._index = BoxIndex()
@@ -84,13 +88,15 @@ class Atlas:
         effective = fence.properties.effective_from
         t_from = at if effective is None else effective.timestamp()
         held = self._slots_of.get(fence.properties.fence_id, [])
+        told = blake2b(encode(fence), digest_size=16).digest()
         for slot in held:
-            if self.t_from[slot] <= t_from < self.t_until[slot] == np.inf and self.fences[slot] == fence:
+            if self._told[slot] == told and self.t_from[slot] <= t_from < self.t_until[slot] == np.inf:
                 return slot
         shape = compile_shape(fence) if shape is None else shape
         self._end(held, t_from)
         slot = self._free.pop() if self._free else self._new_slot()
-        self.fences[slot], self.shapes[slot] = fence, shape
+        bare = msgspec.structs.replace(fence, geometry={"type": fence.geometry["type"]})
+        self.fences[slot], self.shapes[slot], self._told[slot] = bare, shape, told
         self.rule[slot] = _RULES[fence.properties.rule]
         self.t_from[slot], self.t_until[slot] = t_from, np.inf
         self._slots_of.setdefault(fence.properties.fence_id, []).append(slot)
@@ -114,6 +120,7 @@ class Atlas:
         slot = len(self.fences)
         self.fences.append(None)
         self.shapes.append(None)
+        self._told.append(b"")
         if slot == len(self.rule):
             self.rule = np.concatenate([self.rule, np.zeros(slot, np.int8)])
             self.t_from = np.concatenate([self.t_from, np.full(slot, np.inf)])
