@@ -4,12 +4,18 @@ See `pipeline.outage` for what is made of it.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.outage import DISTRICT_DEG, AreaPulse, Pulse
 from schemas.times import from_epoch
+
+Rows = NDArray[np.intp]
+
+_NOWHERE = np.iinfo(np.int32).min
+_COLUMNS = {"all": 0, "carrier": 1, "cell": 2, "district": 3}
 
 
 def district_of(lat: float, lon: float) -> str:
@@ -25,6 +31,7 @@ class Areas:
         self._codes: dict[str, int] = {"": 0, "all": 1}
         self._names = ["", "all"]
         self.of = np.zeros((0, 4), np.int32)
+        self._square = np.zeros(0, np.int32)
 
     def _code(self, name: str) -> int:
         code = self._codes.setdefault(name, len(self._names))
@@ -34,21 +41,53 @@ class Areas:
 
     def place(self, row: int, lat: float, lon: float, carrier: str | None, cell_id: str | None) -> None:
         """The device of `row` is there now; what it does not say stays as it was said last."""
+        self.place_all(np.array([row]), np.array([lat]), np.array([lon]), [carrier], [cell_id])
+
+    def place_all(
+        self,
+        rows: Rows,
+        lat: NDArray[np.float64],
+        lon: NDArray[np.float64],
+        carriers: Sequence[str | None] | None,
+        cell_ids: Sequence[str | None] | None,
+    ) -> None:
+        """`place` for columns (n,), in their order; None: no device says that."""
+        if not len(rows):
+            return
+        self._reserve(int(rows.max()))
+        squares = np.floor(lat / DISTRICT_DEG).astype(np.int32) * 10_000 + np.floor(lon / DISTRICT_DEG).astype(np.int32)
+        for place in np.flatnonzero(self._square[rows] != squares).tolist():
+            row = rows[place]
+            self._square[row] = squares[place]
+            self.of[row, 0], self.of[row, 3] = 1, self._code(district_of(float(lat[place]), float(lon[place])))
+        if carriers is not None:
+            for row, carrier in zip(rows.tolist(), carriers, strict=True):
+                if carrier:
+                    self.of[row, 1] = self._code(f"carrier:{carrier}")
+        if cell_ids is not None:
+            for place, cell_id in enumerate(cell_ids):
+                if cell_id:
+                    carrier = carriers[place] if carriers is not None else None
+                    self.of[rows[place], 2] = self._code(f"cell:{carrier or ''}/{cell_id}")
+
+    def _reserve(self, row: int) -> None:
         if row >= len(self.of):
-            more = np.zeros((max(row + 1, 2 * len(self.of), 64), 4), np.int32)
-            more[: len(self.of)] = self.of
-            self.of = more
-        codes = self.of[row]
-        codes[0], codes[3] = 1, self._code(district_of(lat, lon))
-        if carrier:
-            codes[1] = self._code(f"carrier:{carrier}")
-        if cell_id:
-            codes[2] = self._code(f"cell:{carrier or ''}/{cell_id}")
+            size = max(row + 1, 2 * len(self.of), 64)
+            more, squares = np.zeros((size, 4), np.int32), np.full(size, _NOWHERE, np.int32)
+            more[: len(self.of)], squares[: len(self.of)] = self.of, self._square
+            self.of, self._square = more, squares
+
+    def put(self, row: int, names: Sequence[str]) -> None:
+        """Take back what `names` gave."""
+        self._reserve(row)
+        for name in names:
+            self.of[row, _COLUMNS[name.partition(":")[0]]] = self._code(name)
 
     def forget(self, row: int) -> None:
         """Leave `row` free for another."""
         if row < len(self.of):
             self.of[row] = 0
+            self._square[row] = _NOWHERE
 
     def names(self, row: int) -> list[str]:
         """The areas of the device of `row`."""

@@ -255,7 +255,7 @@ class Health:
             state["battery_pct"] = battery
         if said.charging[place] != UNKNOWN:
             state["charging"] = said.charging[place]
-        charging = state["charging"] == YES
+        charging = bool(state["charging"] == YES)
         low = bool(said.low_alarm[place]) or battery <= self.rule.low_pct
         if low and not charging and not state["told"] & _LOW:
             find("battery_low", _LOW, at, battery_pct=None if np.isnan(battery) else battery)

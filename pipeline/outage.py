@@ -6,9 +6,10 @@ them together. Each partition counts its own every few seconds (`pipeline.areas`
 silence back for some seconds.
 
 A device counts as quiet from half its patience on, so an outage is mostly known before the first silence is due. An
-area is out when, within `window_s` of last hearings, at least `least_devices` and `share` of its devices fell quiet;
-it is back when less than `back_share` of them still are. Those that said they were being switched off do not count,
-nor those silent for long before.
+area is out when, within `window_s` of last hearings, at least `least_devices` and `share` of its devices fell quiet
+(`share_of_all` of all together, so that one large carrier's outage does not excuse the others); it is back when less
+than `back_share` of them still are. Those that said they were being switched off do not count, nor those silent for
+long before.
 """
 
 from collections import Counter
@@ -40,6 +41,7 @@ class OutageRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     least_devices: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)] = 5
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    share_of_all: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.8
     back_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.25
     window_s: Annotated[float, msgspec.Meta(ge=60, le=3600)] = 600.0
 
@@ -132,7 +134,8 @@ class OutageCore:
 
     def _went_out(self, area: str, quiet: Counter[int], devices: int, at: datetime) -> Outage | None:
         first, count = densest(quiet, max(int(self.rule.window_s // 60), 1))
-        if count < self.rule.least_devices or count < self.rule.share * devices:
+        share = self.rule.share_of_all if area == "all" else self.rule.share
+        if count < self.rule.least_devices or count < share * devices:
             return None
         since = from_epoch(first * 60)
         return Outage(

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.silence import EDGES_MS, NEVER_MS, Silence, SilenceRule, Turn, bucket_of
+from pipeline.hearing import EDGES_MS, NEVER_MS, SilenceRule, bucket_of
+from pipeline.silence import Silence, Turn
 
 T0 = 1_780_000_000_000
 MINUTE = 60_000

@@ -1,0 +1,273 @@
+"""What do a partition's devices tell about themselves, and by being silent? Incidents about devices.
+
+Puts together `pipeline.silence`, `pipeline.health` and the areas of `pipeline.outage` for whoever holds the
+activations, each in a row of its own. What is known of a device's power shapes what is said of its silence. A silence
+is held back `hold_s` seconds, so that an outage of its area can be known by then; where one becomes known later, the
+incident is sent again under the same id, marked. Who switched the device off is not excused by an outage.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.areas import Areas
+from pipeline.health import PLACES, Finding, Health, HealthRule, Reports
+from pipeline.hearing import NEVER_MS, SilenceRule
+from pipeline.outage import MEMORY_S, OutageRule, Outages
+from pipeline.silence import Silence, Turn
+from pipeline.step import Emission
+from schemas.ids import event_id
+from schemas.incident import Incident, IncidentType
+from schemas.outage import Outage
+from schemas.reference import Activation, Severity
+from schemas.times import from_epoch
+
+Ms = NDArray[np.int64]
+
+PULSE_MS = 10_000
+CALM_PULSES = 6
+"""While nobody is quiet, only every so many pulses are sent."""
+
+OFF_BEFORE_MS = 300_000
+"""A device that said so this long before it was last heard was switched off."""
+
+EMPTY_PCT = 5.0
+UNMARKED_S = 1800
+
+_TYPES: dict[str, tuple[IncidentType, Severity]] = {
+    "silent": ("device.silent", "medium"),
+    "back": ("device.back", "low"),
+    "battery_low": ("device.battery_low", "low"),
+    "power_off": ("device.power_off", "medium"),
+    "mocked": ("fix.mocked", "high"),
+    "clock_wrong": ("device.clock_wrong", "medium"),
+    "stuck": ("device.stuck", "high"),
+}
+
+
+class VitalRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rules about devices; part of the rules that a supervisor may draft."""
+
+    silence: SilenceRule = SilenceRule()
+    health: HealthRule = HealthRule()
+    outage: OutageRule = OutageRule()
+
+
+class _Fixes(NamedTuple):
+    reports: Reports
+    heard_ms: Ms
+    carriers: Sequence[str | None] | None
+    cell_ids: Sequence[str | None] | None
+
+    def take(self, places: NDArray[np.intp]) -> "_Fixes":
+        if len(places) == len(self.heard_ms):
+            return self
+        said = ([s[p] for p in places.tolist()] if s is not None else None for s in (self.carriers, self.cell_ids))
+        return _Fixes(self.reports.take(places), self.heard_ms[places], *said)
+
+
+class Vitals:
+    """The devices of a partition. `source` names it in pulses; none are sent without one. `outages`: as known."""
+
+    def __init__(
+        self, rules: VitalRules | None = None, outages: Outages | None = None, source: str = "", rule_version: str = ""
+    ) -> None:
+        rules = rules or VitalRules()
+        self._silence = Silence(rules.silence)
+        self._health = Health(rules.health)
+        self._areas = Areas()
+        self._outages = outages or Outages()
+        self._source = source
+        self._rule_version = rule_version
+        self._of: dict[int, Activation] = {}
+        self._pulse_due_ms = NEVER_MS
+        self._calm = 0
+        self._unmarked: dict[int, Incident] = {}
+
+    def admit(self, row: int, activation: Activation, since_ms: int) -> None:
+        """Watch over `activation` in `row` from `since_ms`; a known one takes its new end and period."""
+        until_ms = NEVER_MS if activation.ends_at is None else round(activation.ends_at.timestamp() * 1000)
+        self._of[row] = activation
+        self._health.reserve(row)
+        self._silence.listen(row, since_ms, until_ms, activation.expected_period_s)
+        if self._source and self._pulse_due_ms == NEVER_MS:
+            self._pulse_due_ms = since_ms // PULSE_MS * PULSE_MS + PULSE_MS
+
+    def dismiss(self, row: int) -> None:
+        """Leave `row` free for another."""
+        self._of.pop(row, None)
+        self._unmarked.pop(row, None)
+        for part in (self._silence, self._health, self._areas):
+            part.forget(row)
+
+    def dump(self, row: int) -> bytes:
+        """What `load` takes back."""
+        return msgspec.msgpack.encode((self._silence.dump(row), self._health.dump(row), self._areas.names(row)))
+
+    def load(self, row: int, state: bytes) -> None:
+        """Take back what `dump` gave, for a row that was admitted."""
+        silence, health, areas = msgspec.msgpack.decode(state, type=tuple[bytes, bytes, list[str]])
+        self._silence.load(row, silence)
+        self._health.load(row, health)
+        self._areas.put(row, areas)
+
+    def observe(
+        self,
+        reports: Reports,
+        heard_ms: Ms,
+        carriers: Sequence[str | None] | None = None,
+        cell_ids: Sequence[str | None] | None = None,
+    ) -> list[Emission]:
+        """Take what fixes (n,) say, in the order of their arrival; `heard_ms`: when each was heard.
+
+        Rows must have been admitted. `carriers`, `cell_ids`: None when no fix says any.
+        """
+        fixes = _Fixes(reports, heard_ms, carriers, cell_ids)
+        # What is told of a silence is what was known before it ended, so where one may, fixes are taken one by one.
+        apart = self._silence.may_turn(reports.rows, heard_ms)
+        incidents = self._take(fixes.take(np.flatnonzero(~apart)))
+        for place in np.flatnonzero(apart).tolist():
+            incidents += self._take(fixes.take(np.array([place])))
+        incidents.sort(key=lambda incident: (incident.detected_at, incident.type, incident.activation_id))
+        return [_emission(incident) for incident in incidents]
+
+    def _take(self, fixes: "_Fixes") -> list[Incident]:
+        reports, heard_ms = fixes.reports, fixes.heard_ms
+        turns = self._silence.hear(reports.rows, heard_ms)
+        incidents = [self._turned(turn) for turn in turns]
+        self._areas.place_all(reports.rows, reports.lat, reports.lon, fixes.carriers, fixes.cell_ids)
+        for finding in self._health.observe(reports):
+            place = {name: round(float(getattr(reports, name)[finding.place]), 7) for name in ("lat", "lon")}
+            incidents.append(self._found(finding, int(heard_ms[finding.place]), place))
+        return incidents
+
+    def next_wake_ms(self) -> int:
+        """When `wake` next has something to do; `NEVER_MS`: never."""
+        return min(self._silence.next_wake_ms(), self._pulse_due_ms)
+
+    def wake(self, now_ms: int) -> list[Emission]:
+        """Silences that are due, and the partition's pulse."""
+        emissions = [_emission(self._turned(turn)) for turn in self._silence.wake(now_ms)]
+        if self._pulse_due_ms <= now_ms:
+            emissions += self._marked(now_ms)
+            emissions += self._pulse(now_ms // PULSE_MS * PULSE_MS)
+        return emissions
+
+    def _pulse(self, at_ms: int) -> list[Emission]:
+        rows = self._silence.rows
+        self._pulse_due_ms = at_ms + PULSE_MS if self._of else NEVER_MS
+        since_s = min(self._outages.open_since_s() or np.inf, at_ms / 1000 - MEMORY_S)
+        heard_s = np.where((rows["hearings"] > 0) & (rows["until_ms"] > at_ms), rows["heard_ms"] / 1000, np.nan)
+        quiet = at_ms - rows["heard_ms"] > rows["patience_ms"] // 2
+        off = np.zeros(len(rows), np.bool_)
+        off_ms = self._health.rows["power_off_ms"]
+        off[: len(off_ms)] = (off_ms > 0) & (off_ms >= rows["heard_ms"][: len(off_ms)] - OFF_BEFORE_MS)
+        heard_s[(quiet & (heard_s < since_s)) | off] = np.nan
+        if not (quiet & ~np.isnan(heard_s)).any():
+            self._calm += 1
+            if self._calm % CALM_PULSES:
+                return []
+        pulse = self._areas.pulse(self._source, at_ms / 1000, heard_s[: len(self._areas.of)], quiet)
+        return [Emission("pulses", self._source, pulse, event_id("pulse", self._source, at_ms))]
+
+    def _marked(self, now_ms: int) -> list[Emission]:
+        """Silences told before their outage was known, again and marked."""
+        emissions = []
+        for row, incident in list(self._unmarked.items()):
+            outage = self._outages.of(self._areas.names(row), incident.occurred_at.timestamp())
+            if outage is not None:
+                said = _excused(incident, outage)
+                again = event_id(incident.incident_id, "outage", outage.outage_id)
+                emissions.append(msgspec.structs.replace(_emission(said), id=again))
+            if outage is not None or now_ms / 1000 - incident.detected_at.timestamp() > UNMARKED_S:
+                del self._unmarked[row]
+        return emissions
+
+    def _turned(self, turn: Turn) -> Incident:
+        evidence: dict[str, Any] = {
+            "silent_s": round(turn.silent_s, 3),
+            "patience_s": turn.patience_s,
+            "period_s": turn.period_s,
+            "period_learnt": turn.learnt,
+        } | self._place(turn.row)
+        since_ms = turn.occurred_ms - (round(turn.silent_s * 1000) if turn.kind == "back" else 0)
+        if turn.kind == "silent":
+            evidence |= {"likely_cause": self._cause(turn)} | self._power(turn.row)
+            if not turn.never_heard:
+                evidence["last_heard"] = str(from_epoch(turn.occurred_ms / 1000))
+        incident = self._incident(turn.row, turn.kind, turn.occurred_ms, turn.detected_ms, evidence)
+        outage = None
+        if evidence.get("likely_cause") != "switched_off":
+            outage = self._outages.of(self._areas.names(turn.row), since_ms / 1000)
+        if outage is not None:
+            incident = _excused(incident, outage)
+        elif evidence.get("likely_cause") in ("unknown", "battery_empty") and self._source:
+            self._unmarked[turn.row] = incident
+        if turn.kind == "back":
+            self._unmarked.pop(turn.row, None)
+        return incident
+
+    def _found(self, finding: Finding, detected_ms: int, place: dict[str, float]) -> Incident:
+        detected_ms = max(detected_ms, finding.occurred_ms)
+        evidence = finding.evidence | place
+        return self._incident(finding.row, finding.kind, finding.occurred_ms, detected_ms, evidence)
+
+    def _incident(self, row: int, kind: str, occurred_ms: int, detected_ms: int, evidence: dict[str, Any]) -> Incident:
+        activation = self._of[row]
+        name, severity = _TYPES[kind]
+        return Incident(
+            incident_id=event_id(name, activation.activation_id, occurred_ms),
+            type=name,
+            subject_id=activation.subject_id,
+            activation_id=activation.activation_id,
+            device_id=activation.device_id,
+            agency=activation.agency,
+            severity=severity,
+            occurred_at=from_epoch(occurred_ms / 1000),
+            detected_at=from_epoch(detected_ms / 1000),
+            evidence=evidence,
+            rule_version=self._rule_version,
+        )
+
+    def _place(self, row: int) -> dict[str, Any]:
+        state = self._health.rows[row]
+        told: dict[str, Any] = dict(name.partition(":")[::2] for name in self._areas.names(row))
+        told.pop("all", None)
+        if not state["seen_ms"]:
+            return told
+        return {"lat": int(state["lat_e7"]) / PLACES, "lon": int(state["lon_e7"]) / PLACES} | told
+
+    def _power(self, row: int) -> dict[str, Any]:
+        power = self._health.power(row)
+        told = {"battery_pct": power.battery_pct, "charging": power.charging}
+        return {name: value for name, value in told.items() if value is not None}
+
+    def _cause(self, turn: Turn) -> str:
+        power = self._health.power(turn.row)
+        if turn.never_heard:
+            return "never_heard"
+        if power.off_ms and power.off_ms >= turn.occurred_ms - OFF_BEFORE_MS:
+            return "switched_off"
+        if power.battery_pct is not None and power.battery_pct <= EMPTY_PCT and not power.charging:
+            return "battery_empty"
+        return "unknown"
+
+
+def _excused(incident: Incident, outage: Outage) -> Incident:
+    evidence = incident.evidence | {
+        "outage_id": outage.outage_id,
+        "outage_area": outage.area,
+        "outage_since": str(outage.since),
+        "outage_quiet": outage.quiet,
+        "outage_devices": outage.devices,
+    }
+    if incident.type == "device.silent":
+        evidence["likely_cause"] = "outage"
+    return msgspec.structs.replace(incident, attributable=False, evidence=evidence)
+
+
+def _emission(incident: Incident) -> Emission:
+    return Emission("incidents", incident.subject_id, incident, incident.incident_id)
