@@ -6,6 +6,7 @@ import click
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module in fenceline.commands, what it does)
+    "demo": ("demo", "the whole system on this machine, with devices on the move"),
     "worker": ("worker", "judge what comes in"),
     "topics": ("topics", "make, list and describe the topics"),
     "gateway": ("gateway", "take in positions over HTTP and MQTT"),

@@ -53,6 +53,24 @@ class Stack:
             self.urls[name] = f"http://127.0.0.1:{port}"
             self._wait_ready(name, f"{self.urls[name]}{ready_path}")
 
+    def run(self, arguments: Sequence[str]) -> None:
+        """Run `fenceline <arguments>` to its end.
+
+        Raises:
+            PartFailed: it did not end well.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "fenceline", *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **self.environ},
+        )
+        if done.returncode:
+            raise PartFailed(
+                f"fenceline {' '.join(arguments)} ended with code {done.returncode}:\n{done.stderr[-3000:]}"
+            )
+
     def _wait_ready(self, name: str, url: str) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
         while time.monotonic() < deadline:
