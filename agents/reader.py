@@ -55,9 +55,13 @@ class LogReader:
         await self._consumer.stop()
 
     async def partitions_of(self, topic: str) -> list[TopicPartition]:
-        """All partitions of `topic`, none if there is no such topic."""
-        await self._consumer._client.force_metadata_update()  # else a topic made a moment ago is not known
-        known = self._consumer.partitions_for_topic(topic) or set()
+        """All partitions of `topic`.
+
+        Raises:
+            KafkaError: there is no such topic, or the broker is away.
+        """
+        # The consumer's own partitions_for_topic() knows only topics that it has been assigned.
+        known = await self._consumer._client._wait_on_metadata(topic)
         return [TopicPartition(topic, number) for number in sorted(known)]
 
     async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
