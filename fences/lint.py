@@ -121,8 +121,11 @@ def _of_size(number: int, fence: Fence, shape: Shape) -> Iterator[Finding]:
         area_m2 += 2 * shape.buffer_m * shapely.length(shape.drawn) / k
     elif shape.kind == "area":
         part = max(shapely.get_parts(shape.drawn), key=shapely.area)
-        inner = shapely.maximum_inscribed_circle(part, tolerance=math.sqrt(shapely.area(part)) / 1000)
-        width_m += 2 * shapely.length(inner) / k
+        # The circle that fits in has about the area over the perimeter as radius, or more; only if that is small, look.
+        width_m += 2 * shapely.area(part) / shapely.length(part) / k
+        if width_m < 2 * THIN_M:
+            inner = shapely.maximum_inscribed_circle(part, tolerance=math.sqrt(shapely.area(part)) / 1000)
+            width_m = 2 * (shape.buffer_m + shapely.length(inner) / k)
         area_m2 += shapely.area(shape.drawn) / k**2 + shape.buffer_m * shapely.length(shape.drawn) / k
     field = "$.geometry.coordinates" if shape.kind == "area" else "$.properties.buffer_m"
     if width_m < THIN_M:
