@@ -11,10 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.support.load import LOAD_DEVICES, load, order_kept
 from tests.support.site import Site, fix, running_site, until
-
-DEVICES = 40
-PER_REQUEST = 5
 
 
 @pytest.fixture(scope="module")
@@ -24,46 +22,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-async def _load(site: Site, token: str, answers: Counter[int], sent: set[tuple[str, int]], stop: asyncio.Event) -> None:
-    """Every device reports in order, and sends what was not accepted again, as phones do."""
-
-    async def device(number: int, session: aiohttp.ClientSession) -> None:
-        name, at = f"load-{number}", 0
-        while not stop.is_set():
-            fixes = [fix(name, seq=seq) for seq in range(at, at + PER_REQUEST)]
-            headers = {"authorization": f"Bearer {token}"}
-            async with session.post(f"{site.url}/v1/fixes", data=json.dumps(fixes), headers=headers) as answer:
-                answers[answer.status] += 1
-                if answer.status == 202:
-                    sent.update((name, seq) for seq in range(at, at + PER_REQUEST))
-                    at += PER_REQUEST
-                else:
-                    assert int(answer.headers["retry-after"]) >= 1
-                    await asyncio.sleep(0.1)
-
-    async with aiohttp.ClientSession() as session:
-        await asyncio.gather(*(device(number, session) for number in range(DEVICES)))
-
-
 async def _load_with_a_pause(site: Site, token: str) -> tuple[Counter[int], set[tuple[str, int]]]:
     answers: Counter[int] = Counter()
     sent: set[tuple[str, int]] = set()
     stop = asyncio.Event()
-    load = asyncio.create_task(_load(site, token, answers, sent, stop))
+    phones = asyncio.create_task(load(site, token, answers, sent, stop))
 
     async def reached(status: int, more: int) -> None:
         wanted = answers[status] + more
         async with asyncio.timeout(30):
-            while answers[status] < wanted and not load.done():
+            while answers[status] < wanted and not phones.done():
                 await asyncio.sleep(0.02)
 
     await reached(202, 100)
     with site.broker_paused():
-        await reached(503, 2 * DEVICES)
+        await reached(503, 2 * LOAD_DEVICES)
         assert site.client.get("/healthz").status_code == 200
     await reached(202, 200)
     stop.set()
-    await load
+    await phones
     return answers, sent
 
 
@@ -77,9 +54,7 @@ def test_a_broker_that_stands_still_costs_nothing_that_was_accepted(site: Site) 
     found = [one for one in site.fixes() if one["device_id"].startswith("load-")]
     assert sent <= {(one["device_id"], one["seq"]) for one in found}
     assert site.metric("fenceline_gateway_fixes_total") == before + len(sent)
-    for number in range(DEVICES):
-        seqs = list(dict.fromkeys(one["seq"] for one in found if one["device_id"] == f"load-{number}"))
-        assert seqs == sorted(seqs)
+    assert order_kept(found)
 
 
 def test_too_much_on_its_way_is_turned_away_at_once(site: Site) -> None:
@@ -123,7 +98,9 @@ def test_a_request_under_way_is_answered_before_the_gateway_ends(tmp_path: Path)
                     async with asyncio.timeout(10):
                         while "gateway_drains" not in site.log.read_text():
                             await asyncio.sleep(0.02)
-                return (await asking).status
+                answer = await asking
+                await answer.read()
+                return answer.status
 
         assert asyncio.run(last()) == 202
         assert site.process.wait(20) == 0
