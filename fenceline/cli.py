@@ -9,8 +9,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "the whole system on this machine, with devices on the move"),
     "worker": ("worker", "judge what comes in"),
     "topics": ("topics", "make, list and describe the topics"),
+    "tap": ("tap", "see what goes by on a topic"),
     "gateway": ("gateway", "take in positions over HTTP and MQTT"),
     "token": ("token", "issue, revoke and list tokens"),
+    "explain": ("explain", "say why an incident was raised, in words and in a picture"),
     "load": ("load", "write fences, subjects, activations or leaves to their topics"),
     "fences": ("fences", "check files of fences"),
 }
