@@ -143,9 +143,3 @@ def way_points(lat0: float, lon0: float, lat1: float, lon1: float, parts: int) -
         return np.array([lat0, lat1]), np.array([lon0, lon1])
     between: Any = np.array(_GEOD.npts(lon0, lat0, lon1, lat1, parts - 1))
     return np.array([lat0, *between[:, 1], lat1]), np.array([lon0, *between[:, 0], lon1])
-
-
-def geodesic_area_m2(lat: Column, lon: Column) -> float:
-    """The area inside a ring of geodesics, square metres, whichever way round it runs."""
-    area, _ = _GEOD.polygon_area_perimeter(lon, lat)
-    return abs(float(area))
