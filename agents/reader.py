@@ -46,7 +46,12 @@ class LogReader:
         self.unfinished: set[TopicPartition] = set()
 
     async def __aenter__(self) -> Self:
-        await self._consumer.start()
+        try:
+            await self._consumer.start()
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        await asyncio.sleep(0)  # a stop() before aiokafka's own tasks have begun would raise CancelledError
         return self
 
     async def __aexit__(

@@ -5,10 +5,10 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from agents.reader import LogReader
 from fenceline.entries import Entry
+from fenceline.history import records
 from gateway.frames import partition_of
 from schemas.ids import event_id
 from schemas.message import Invalid, decode, encode
@@ -44,13 +44,11 @@ async def load(kind: str, entries: Sequence[Entry], broker: str) -> list[Written
         TopicMissing: one of its topics is not there.
         KafkaError: the broker is away, or did not acknowledge. What was acknowledged before stands; do it again.
     """
-    async with LogReader(broker) as reader:
-        partitions = {}
-        for topic in TOPICS_OF[kind]:
-            partitions[topic] = len(await reader.partitions_of(topic.name))
-            if not partitions[topic]:
-                raise TopicMissing(f"no topic {topic.name} at {broker}; make all with: fenceline topics create")
-        known = await _fences(reader) if kind == "fences" else {}
+    found = await topics_there(broker)
+    missing = [topic.name for topic in TOPICS_OF[kind] if topic.name not in found]
+    if missing:
+        raise TopicMissing(f"no topic {', '.join(missing)} at {broker}; make all with: fenceline topics create")
+    known = await _fences(broker) if kind == "fences" else {}
     producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", client_id="fenceline-load")
     await producer.start()
     try:
@@ -62,24 +60,36 @@ async def load(kind: str, entries: Sequence[Entry], broker: str) -> list[Written
                     version = known[entry.key].properties.version
                     written.append(Written(topic.name, entry.key, -1, -1, version))
                     continue
-                written.append(await _send(producer, topic, message, partitions[topic]))
+                written.append(await _send(producer, topic, message, found[topic.name]))
         return written
     finally:
         await producer.stop()
 
 
-async def _fences(reader: LogReader) -> dict[str, Fence]:
+async def topics_there(broker: str) -> dict[str, int]:
+    """How many partitions each topic has; asks without making any.
+
+    Raises:
+        KafkaError: the broker is away.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        return {name: len(consumer.partitions_for_topic(name) or ()) for name in await consumer.topics()}
+    finally:
+        await consumer.stop()
+
+
+async def _fences(broker: str) -> dict[str, Fence]:
     """The latest version of each fence on the topic; what is not a fence there is passed over."""
     known: dict[str, Fence] = {}
-    start = await reader.starts(await reader.partitions_of(FENCES.name))
-    async for chunk in reader.read(start):
-        for records in chunk.values():
-            for record in records:
-                key = (record.key or b"").decode("utf-8", "replace")
-                try:
-                    known[key] = decode(record.value or b"", Fence)
-                except Invalid:
-                    known.pop(key, None)
+    async for chunk in records(broker, FENCES.name):
+        for record in chunk:
+            key = record.key.decode("utf-8", "replace")
+            try:
+                known[key] = decode(record.value, Fence)
+            except Invalid:
+                known.pop(key, None)
     return known
 
 
