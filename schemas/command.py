@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.alert import Outcome
 from schemas.credential import Role
-from schemas.message import Id, Message, Moment
+from schemas.message import Id, Message, Moment, invalid_from
 from schemas.reference import Severity
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
@@ -183,6 +183,20 @@ Command = Union[  # noqa: UP007  # one name for the sum, readable in the topic l
     WithdrawLeave,
     SettleIdentity,
 ]
+
+_COMMAND: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+
+
+def read_command(raw: bytes) -> Command:
+    """The command in a value of the topic `commands`.
+
+    Raises:
+        Invalid: not a command; the field says which kind or word.
+    """
+    try:
+        return _COMMAND.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid_from(error) from error
 
 
 class CommandResult(Message, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ class ScoreEntry(Message, frozen=True, kw_only=True):
     kind: EntryKind
     points: Annotated[int, msgspec.Meta(description="below zero: deducted; above: given back; 0: a warning")]
     state: EntryState
+    firm: Annotated[bool, msgspec.Meta(description="false: rests on a machine's judgement of identity alone")] = True
     cause: Annotated[Cause, msgspec.Meta(description="why it is reversed")] = ""
     rule: Annotated[str, msgspec.Meta(description="the clause of the score rules")]
     rule_version: str
