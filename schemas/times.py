@@ -13,7 +13,7 @@ class Instant(datetime):
     __slots__ = ()
 
     def __str__(self) -> str:
-        # not strftime: it costs eight times as much, and writes the year 1 as "1"
+        # not strftime, which writes the year 1 as "1"
         return f"{self.isoformat(timespec='milliseconds')[:23]}Z"
 
 
