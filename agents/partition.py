@@ -76,16 +76,16 @@ class Partition:
             Faulty: the core did; recover it, and leave out what cannot be judged.
         """
         emissions: list[Emission] = []
-        for second, run in self._runs(records, now_s):
-            if second > int(self.clock_s):
-                emissions += self._wake(float(second))
-            if run:
-                self.clock_s = max(self.clock_s, min(run[-1].timestamp_s, now_s))
-                emissions += self._apply(run)
+        for clock_s, run in self._runs(records, now_s):
+            if int(clock_s) > int(self.clock_s):
+                emissions += self._wake(float(int(clock_s)))
+            self.clock_s = clock_s
+            emissions += self._apply(run)
         return [emission for emission in emissions if emission.id not in self.already]
 
-    def _runs(self, records: Sequence[Record], now_s: float) -> Iterator[tuple[int, list[Record]]]:
-        """Fresh records by the second of their time, which never goes back and is not ahead of `now_s`."""
+    def _runs(self, records: Sequence[Record], now_s: float) -> Iterator[tuple[float, list[Record]]]:
+        """Fresh records by the second of their time, which never goes back and is not ahead of `now_s`; each run with
+        the time of its last."""
         clock_s = self.clock_s
         run: list[Record] = []
         for record in records:
@@ -94,12 +94,12 @@ class Partition:
             self.reached[record.topic] = record.offset
             at = max(clock_s, min(record.timestamp_s, now_s))
             if int(at) != int(clock_s) and run:
-                yield int(clock_s), run
+                yield clock_s, run
                 run = []
             clock_s = at
             run.append(record)
         if run:
-            yield int(clock_s), run
+            yield clock_s, run
 
     def _apply(self, run: list[Record]) -> list[Emission]:
         now = from_epoch(self.clock_s)
