@@ -42,11 +42,8 @@ def test_dates_and_times_of_day_need_no_quotes() -> None:
     rules = read(f"fences: {{home-1: {{schedule: {{time_zone: UTC, {windows}}}}}}}")
     schedule = rules.fences["home-1"].schedule
     assert schedule is not None
-    assert (schedule.windows[0].start, schedule.windows[0].end, schedule.exceptions) == (
-        "21:00",
-        "06:00",
-        ("2026-12-25",),
-    )
+    assert schedule.windows[0] == Window(start="21:00", end="06:00")
+    assert schedule.exceptions == ("2026-12-25",)
 
 
 def test_a_buffer_that_leaves_nothing_is_refused() -> None:
