@@ -6,7 +6,7 @@ is held back `hold_s` seconds, so that an outage of its area can be known by the
 incident is sent again under the same id, marked. Who switched the device off is not excused by an outage.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,7 +22,7 @@ from pipeline.step import Emission
 from schemas.ids import event_id
 from schemas.incident import Incident, IncidentType
 from schemas.outage import Outage
-from schemas.reference import Activation, Severity
+from schemas.reference import Severity
 from schemas.times import from_epoch
 
 Ms = NDArray[np.int64]
@@ -69,36 +69,52 @@ class _Fixes(NamedTuple):
         return _Fixes(self.reports.take(places), self.heard_ms[places], *said)
 
 
+class Who(NamedTuple):
+    """Whose device a row is."""
+
+    activation_id: str
+    device_id: str
+    subject_id: str
+    agency: str
+
+
 class Vitals:
-    """The devices of a partition. `source` names it in pulses; none are sent without one. `outages`: as known."""
+    """The devices of a partition, one row each. `who` tells whose a row is. `outages`: as known. `source` names the
+    partition in pulses; none are sent without one."""
 
     def __init__(
-        self, rules: VitalRules | None = None, outages: Outages | None = None, source: str = "", rule_version: str = ""
+        self,
+        who: Callable[[int], Who],
+        rules: VitalRules | None = None,
+        outages: Outages | None = None,
+        *,
+        source: str = "",
+        rule_version: str = "",
     ) -> None:
         rules = rules or VitalRules()
+        self._who = who
         self._silence = Silence(rules.silence)
         self._health = Health(rules.health)
         self._areas = Areas()
         self._outages = outages or Outages()
         self._source = source
         self._rule_version = rule_version
-        self._of: dict[int, Activation] = {}
         self._pulse_due_ms = NEVER_MS
         self._calm = 0
         self._unmarked: dict[int, Incident] = {}
 
-    def admit(self, row: int, activation: Activation, since_ms: int) -> None:
-        """Watch over `activation` in `row` from `since_ms`; a known one takes its new end and period."""
-        until_ms = NEVER_MS if activation.ends_at is None else round(activation.ends_at.timestamp() * 1000)
-        self._of[row] = activation
+    def admit(self, row: int, since_ms: int, until_ms: int = NEVER_MS, period_s: float | None = None) -> None:
+        """Watch over `row` from `since_ms` until before `until_ms`; a known one takes its new end and period.
+
+        `period_s`: how often the device is to report, None: to be learnt.
+        """
         self._health.reserve(row)
-        self._silence.listen(row, since_ms, until_ms, activation.expected_period_s)
+        self._silence.listen(row, since_ms, until_ms, period_s)
         if self._source and self._pulse_due_ms == NEVER_MS:
             self._pulse_due_ms = since_ms // PULSE_MS * PULSE_MS + PULSE_MS
 
     def dismiss(self, row: int) -> None:
         """Leave `row` free for another."""
-        self._of.pop(row, None)
         self._unmarked.pop(row, None)
         for part in (self._silence, self._health, self._areas):
             part.forget(row)
@@ -158,7 +174,7 @@ class Vitals:
 
     def _pulse(self, at_ms: int) -> list[Emission]:
         rows = self._silence.rows
-        self._pulse_due_ms = at_ms + PULSE_MS if self._of else NEVER_MS
+        self._pulse_due_ms = at_ms + PULSE_MS
         since_s = min(self._outages.open_since_s() or np.inf, at_ms / 1000 - MEMORY_S)
         heard_s = np.where((rows["hearings"] > 0) & (rows["until_ms"] > at_ms), rows["heard_ms"] / 1000, np.nan)
         quiet = at_ms - rows["heard_ms"] > rows["patience_ms"] // 2
@@ -216,15 +232,15 @@ class Vitals:
         return self._incident(finding.row, finding.kind, finding.occurred_ms, detected_ms, evidence)
 
     def _incident(self, row: int, kind: str, occurred_ms: int, detected_ms: int, evidence: dict[str, Any]) -> Incident:
-        activation = self._of[row]
+        who = self._who(row)
         name, severity = _TYPES[kind]
         return Incident(
-            incident_id=event_id(name, activation.activation_id, occurred_ms),
+            incident_id=event_id(name, who.activation_id, occurred_ms),
             type=name,
-            subject_id=activation.subject_id,
-            activation_id=activation.activation_id,
-            device_id=activation.device_id,
-            agency=activation.agency,
+            subject_id=who.subject_id,
+            activation_id=who.activation_id,
+            device_id=who.device_id,
+            agency=who.agency,
             severity=severity,
             occurred_at=from_epoch(occurred_ms / 1000),
             detected_at=from_epoch(detected_ms / 1000),

@@ -13,34 +13,24 @@ from pipeline.health import NO, UNKNOWN, YES, Reports
 from pipeline.hearing import NEVER_MS
 from pipeline.outage import OutageCore, Outages
 from pipeline.step import Emission, Record
-from pipeline.vitals import Vitals
+from pipeline.vitals import Vitals, Who
 from schemas.incident import Incident
 from schemas.message import encode
 from schemas.outage import Outage
-from schemas.reference import Activation
 from schemas.times import from_epoch, parse
 
 T0_S = 1_780_000_000
 T0 = T0_S * 1000
 
 
-def activation(row: int, period_s: float | None = 60.0) -> Activation:
-    return Activation(
-        activation_id=f"a-{row}",
-        device_id=f"d-{row}",
-        subject_id=f"s-{row}",
-        order_id="o",
-        agency="police",
-        starts_at=from_epoch(T0_S),
-        ends_at=from_epoch(T0_S + 30 * 86400),
-        expected_period_s=period_s,
-    )
+def who(row: int) -> Who:
+    return Who(f"a-{row}", f"d-{row}", f"s-{row}", "police")
 
 
 def vitals(count: int = 1, source: str = "", period_s: float | None = 60.0, outages: Outages | None = None) -> Vitals:
-    found = Vitals(outages=outages, source=source, rule_version="r1")
+    found = Vitals(who, outages=outages, source=source, rule_version="r1")
     for row in range(count):
-        found.admit(row, activation(row, period_s), T0)
+        found.admit(row, T0, T0 + 30 * 86_400_000, period_s)
     return found
 
 
