@@ -13,7 +13,8 @@ from matplotlib.path import Path
 
 from pipeline.explain.drawing import Drawing, Point, Ring
 
-INK, TRACK, GROUND, FENCE, BREACH = "#1f2933", "#7b8794", "#0b69a3", "#3f9142", "#c5221f"
+INK, TRACK, GROUND, THROWN = "#1f2933", "#7b8794", "#0b69a3", "#9a5b13"
+FENCE, BREACH = "#3f9142", "#c5221f"
 MARGIN = 0.15
 LEAST_M = 60.0
 WIDTH = 96
@@ -47,7 +48,8 @@ def _map(axes: Axes, drawing: Drawing) -> None:
         for ring in drawing.rings:
             axes.plot(ring.east_m, ring.north_m, color=colour, linewidth=1.2)
     points = drawing.points
-    axes.plot([p.east_m for p in points], [p.north_m for p in points], color=TRACK, linewidth=0.8, zorder=2)
+    way = [p for p in points if not p.thrown]
+    axes.plot([p.east_m for p in way], [p.north_m for p in way], color=TRACK, linewidth=0.8, zorder=2)
     for point in points:
         if point.accuracy_m:
             shade = GROUND if point.ground else TRACK
@@ -56,9 +58,13 @@ def _map(axes: Axes, drawing: Drawing) -> None:
                     (point.east_m, point.north_m), point.accuracy_m, color=shade, alpha=0.1 if point.ground else 0.03
                 )
             )
-    rest, grounds = [p for p in points if not p.ground], [p for p in points if p.ground]
+    rest = [p for p in points if not p.ground and not p.thrown]
+    grounds, thrown = [p for p in points if p.ground], [p for p in points if p.thrown]
     _dots(axes, rest, TRACK, 10, "other positions")
     _dots(axes, grounds, GROUND, 28, "positions it rests on")
+    if thrown:
+        places = [p.east_m for p in thrown], [p.north_m for p in thrown]
+        axes.scatter(*places, s=40, marker="x", color=THROWN, zorder=4, label="thrown off, not believed")
     if drawing.crossing is not None:
         axes.scatter(*drawing.crossing, marker="*", s=160, color=BREACH, zorder=5, label="crossing")
     _frame(axes, drawing)

@@ -37,7 +37,7 @@ class Ring(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A position. `ground`: the judgement rests on it."""
+    """A position. `ground`: the judgement rests on it; `thrown`: it was looked at and not believed."""
 
     at: datetime
     east_m: float
@@ -46,6 +46,7 @@ class Point(msgspec.Struct, frozen=True):
     distance_m: float | None = None
     p_outside: float | None = None
     ground: bool = False
+    thrown: bool = False
 
 
 class Drawing(msgspec.Struct, frozen=True):
@@ -140,8 +141,16 @@ def _points(paper: _Paper, rests_on: Sequence[Ground], near: Sequence[Fix]) -> l
             points.append(Point(fix.fix_time, float(east), float(north), fix.accuracy_m))
     for ground in rests_on:
         east, north = paper.place(ground.lat, ground.lon)
-        where = float(east), float(north)
         points.append(
-            Point(ground.fix_time, *where, ground.accuracy_m, ground.distance_m, ground.p_outside, ground=True)
+            Point(
+                ground.fix_time,
+                float(east),
+                float(north),
+                ground.accuracy_m,
+                ground.distance_m,
+                ground.p_outside,
+                ground=not ground.thrown,
+                thrown=ground.thrown,
+            )
         )
     return sorted(points, key=lambda point: point.at)

@@ -1,7 +1,6 @@
 """What do the fixes behind an incident come to? How many, over how long, how far out, how accurate."""
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -11,7 +10,10 @@ from schemas.message import Invalid, Moment, convert
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """A fix that a judgement rests on. `distance_m`: to the boundary, negative inside; `p_outside`: how sure then."""
+    """A fix that a judgement rests on. `distance_m`: to the boundary, negative inside; `p_outside`: how sure then.
+
+    `thrown`: held for thrown off by its receiver, whatever it claims, and not believed.
+    """
 
     fix_time: Moment
     lat: float
@@ -19,6 +21,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     accuracy_m: float | None = None
     distance_m: float | None = None
     p_outside: float | None = None
+    thrown: bool = False
 
 
 def grounds(incident: Incident) -> list[Ground]:
@@ -48,19 +51,29 @@ def farthest(incident: Incident, fixes: list[Ground]) -> float | None:
     return min(measured) if incident.evidence.get("rule") == "keep_out" else max(measured)
 
 
+def telling(incident: Incident) -> list[Ground]:
+    """Of the fixes that are believed, those on the side that the incident speaks of; all of them if none are."""
+    believed = [fix for fix in grounds(incident) if not fix.thrown]
+    out = (incident.type == "breach.opened") == (incident.evidence.get("rule") != "keep_out")
+    there = [fix for fix in believed if fix.distance_m is not None and (fix.distance_m > 0) == out]
+    return there if incident.type in ("breach.opened", "breach.closed") and there else believed
+
+
 def because(incident: Incident, language: Language) -> str:
     """On what it rests: 3 positions over 30 s, accurate to 8 m. Empty where the evidence does not say."""
-    fixes = grounds(incident)
+    fixes = telling(incident)
     if not fixes:
         return ""
+    thrown = sum(fix.thrown for fix in grounds(incident))
     span_s = (fixes[-1].fix_time - fixes[0].fix_time).total_seconds()
     claimed = [fix.accuracy_m for fix in fixes if fix.accuracy_m is not None]
-    evidence: dict[str, Any] = incident.evidence
-    edge = evidence.get("reason") in ("schedule", "curfew") or evidence.get("edge") is True
+    edge = incident.evidence.get("edge") is True
     if language == "zh-CN":
         text = f"依据 {len(fixes)} 个定位点" + (f"，历时 {duration(span_s, language)}" if len(fixes) > 1 else "")
         text += f"，标称精度 {distance(max(claimed), language)}" if claimed else ""
-        return text + ("，在时段开始时已在外" if edge and incident.type == "breach.opened" else "")
+        text += f"，另有 {thrown} 个漂移点未采信" if thrown else ""
+        return text + ("，规定时段开始时已在违规位置" if edge else "")
     text = "1 position" if len(fixes) == 1 else f"{len(fixes)} positions over {duration(span_s, language)}"
     text += f", accurate to {distance(max(claimed), language)} by their own account" if claimed else ""
-    return text + (", outside already when the hours began" if edge and incident.type == "breach.opened" else "")
+    text += f", {thrown} more held for thrown off" if thrown else ""
+    return text + (", there already when the hours began" if edge else "")

@@ -124,3 +124,15 @@ def test_distances_and_certainty() -> None:
     assert [distance(m, "en") for m in (0.4, -240.2, 1260, 34_567)] == ["0 m", "240 m", "1.3 km", "35 km"]
     assert certainty(0.5, "en") == "doubtful (0.50)"
     assert certainty(1.0, "zh-CN") == "几乎可以确定（0.999）"
+
+
+def test_fixes_on_the_other_side_and_those_thrown_off_do_not_count_as_grounds() -> None:
+    fixes = [fix(0, -30.0), fix(10, 20.0), {**fix(20, 400.0), "accuracy_m": 99.0, "thrown": True}, fix(30, 60.0)]
+    text = sentence(incident(evidence={"rule": "stay_in", "fixes": fixes, "distance_m": 60.0}))
+    assert "by 2 positions over 20 s, accurate to 8 m by their own account, 1 more held for thrown off." in text
+    assert "另有 1 个漂移点未采信" in sentence(incident(evidence={"rule": "stay_in", "fixes": fixes}), "zh-CN")
+
+
+def test_at_an_edge_of_the_hours_it_was_there_already() -> None:
+    text = sentence(incident(evidence=BREACH | {"edge": True}))
+    assert text.endswith("there already when the hours began.")
