@@ -68,6 +68,11 @@ class Agent(NamedTuple):
 
 AGENTS: dict[str, str] = {
     # name: the module that holds its AGENT
+    "score": "agents.score",
+    "alert": "agents.alert",
+    "area": "agents.area",
+    "coordinate": "agents.coordinate",
+    "audit": "agents.audit",
 }
 
 

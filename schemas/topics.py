@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from schemas.alert import Alert, Release, Signal
+from schemas.alert import Alert, Delivery, Release, Signal
 from schemas.audit import AuditEntry, Reading
 from schemas.command import Command, CommandResult
 from schemas.credential import Credential
@@ -71,6 +71,7 @@ ALERTS = Topic(
 )
 ALERT_SIGNALS = Topic("alert-signals", "area_key", Signal, "incidents that may be part of an area's outage")
 ALERT_RELEASES = Topic("alert-releases", "subject_id", Release, "whether an incident is part of an area's outage")
+NOTIFICATIONS = Topic("notifications", "subject_id", Delivery, "what became of each message to somebody")
 TASKS = Topic("tasks", "subject_id", Task, "work that an agency owns until it is done", retention_ms=800 * DAY_MS)
 COMMANDS = Topic("commands", "subject_id", Command, "all that a person decides", retention_ms=800 * DAY_MS)
 COMMAND_RESULTS = Topic("command-results", "subject_id", CommandResult, "what became of each command")
@@ -99,6 +100,7 @@ TOPICS: dict[str, Topic] = {
         ALERTS,
         ALERT_SIGNALS,
         ALERT_RELEASES,
+        NOTIFICATIONS,
         TASKS,
         COMMANDS,
         COMMAND_RESULTS,
@@ -123,6 +125,8 @@ TOPICS: dict[str, Topic] = {
         _rejected("alert-releases"),
         _rejected("leave-changes"),
         _rejected("scores"),
+        _rejected("score-entries"),
+        _rejected("notifications"),
         _rejected("pulses"),
         _rejected("outages"),
     )

@@ -25,10 +25,11 @@ from pipeline.alerting.outage import AreaOutage, Member
 from pipeline.alerting.policy import AlertRules, Gather
 from pipeline.alerting.waiting import Pending, WaitingRoom
 from pipeline.casebook import Casebook
+from pipeline.hearsay import heard_command
 from pipeline.rejection import rejected, written_at
 from pipeline.step import Emission, Record
 from schemas.alert import AREA_PREFIX, Release, Signal
-from schemas.command import AcknowledgeAlert, EscalateAlert, ResolveAlert, read_command
+from schemas.command import AcknowledgeAlert, EscalateAlert, ResolveAlert
 from schemas.ids import event_id
 from schemas.message import Invalid, decode, encode
 from schemas.times import Instant, instant
@@ -142,7 +143,7 @@ class AreaCore:
     def _on_command(self, record: Record, at: Instant) -> list[Emission]:
         if not record.key.startswith(AREA_PREFIX.encode()):
             return []
-        command = read_command(record.value)
+        command = heard_command(record.value)
         if not isinstance(command, AcknowledgeAlert | EscalateAlert | ResolveAlert):
             return []
         outage = self._outages.get(command.alert_id)

@@ -16,10 +16,11 @@ from pipeline.alerting.grouping import group_of, home_of, threads_ended
 from pipeline.alerting.orders import AlertCommand, change_of, obey
 from pipeline.alerting.policy import AlertClause
 from pipeline.casebook import Casebook
+from pipeline.hearsay import heard, heard_command
 from pipeline.step import Emission, Record, Step, Wake
 from pipeline.whereabouts import place_of
 from schemas.alert import AREA_PREFIX, Delivery, Release, Signal
-from schemas.command import AcknowledgeAlert, EscalateAlert, ResolveAlert, read_command
+from schemas.command import AcknowledgeAlert, EscalateAlert, ResolveAlert
 from schemas.ids import event_id
 from schemas.incident import Incident
 from schemas.message import Message, Moment, decode
@@ -144,13 +145,15 @@ def decide(key: str, state: Desk | None, event: Record | Wake, reference: Casebo
         return turn.step()
     match event.topic:
         case "incidents":
-            _on_incident(turn, decode(event.value, Incident))
+            incident = heard(event.value, Incident)
+            if incident is not None:
+                _on_incident(turn, incident)
         case "alert-releases":
             _on_release(turn, decode(event.value, Release))
         case "notifications":
             _on_delivery(turn, decode(event.value, Delivery))
         case _:
-            command = read_command(event.value)
+            command = heard_command(event.value)
             if isinstance(command, AcknowledgeAlert | EscalateAlert | ResolveAlert):
                 _on_command(turn, command)
     return turn.step()

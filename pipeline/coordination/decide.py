@@ -1,7 +1,8 @@
 """What does an event do to a person's tasks and leaves? The coordination agent's rule, by subject.
 
 In: incidents, entries of the ledger, scores, leaves, commands (`task.*`, `leave.*`), and timers: not accepted in time,
-nearly due, overdue. Out: changes on `tasks`, leaves on `leaves`, a result for each command.
+nearly due, overdue. Out: changes on `tasks`, leaves on `leaves` and `leave-changes`, a result for
+each command.
 """
 
 from datetime import datetime, timedelta
@@ -14,9 +15,10 @@ from pipeline.coordination import orders
 from pipeline.coordination import work as life
 from pipeline.coordination.policy import TaskClause
 from pipeline.coordination.work import Act, Bureau, Work
+from pipeline.hearsay import heard, heard_command
 from pipeline.step import Emission, Record, Step, Wake
 from schemas.alert import AREA_PREFIX
-from schemas.command import AskLeave, Command, CreateTask, DecideLeave, WithdrawLeave, read_command
+from schemas.command import AskLeave, Command, CreateTask, DecideLeave, WithdrawLeave
 from schemas.ids import event_id
 from schemas.incident import Incident
 from schemas.message import Message, Moment, decode
@@ -145,7 +147,9 @@ def decide(key: str, state: Cabinet | None, event: Record | Wake, reference: Cas
         return turn.step()
     match event.topic:
         case "incidents":
-            _on_incident(turn, decode(event.value, Incident))
+            incident = heard(event.value, Incident)
+            if incident is not None:
+                _on_incident(turn, incident)
         case "score-entries":
             _on_entry(turn, decode(event.value, ScoreEntry))
         case "scores":
@@ -154,7 +158,9 @@ def decide(key: str, state: Cabinet | None, event: Record | Wake, reference: Cas
         case "leave-changes":
             _on_leave(turn, decode(event.value, Leave))
         case _:
-            _on_command(turn, read_command(event.value))
+            command = heard_command(event.value)
+            if command is not None:
+                _on_command(turn, command)
     return turn.step()
 
 
@@ -171,7 +177,11 @@ def _on_incident(turn: _Turn, incident: Incident) -> None:
             for work in list(turn.works.values()):
                 if work.is_active and work.clause == name and settles in ("", work.task.incident_id):
                     turn.done(work, f"rule:{name}", incident.incident_id, incident.type)
-        if incident.type in clause.made_by.incidents and not turn.is_open(name) and _often(turn, name, clause, incident):
+        if (
+            incident.type in clause.made_by.incidents
+            and not turn.is_open(name)
+            and _often(turn, name, clause, incident)
+        ):
             turn.make(name, clause, incident.incident_id, incident.agency, incident_id=incident.incident_id)
 
 

@@ -1,4 +1,4 @@
-"""Who asks for leave, and who decides? Commands about leave become records on `leaves`."""
+"""Who asks for leave, and who decides? Commands become records on `leaves` and, by person, on `leave-changes`."""
 
 import msgspec
 
@@ -28,8 +28,12 @@ def obey(leaves: dict[str, Leave], command: LeaveCommand, agency: str) -> tuple[
             found = _withdrawn(leaves.get(command.leave_id), command)
     if isinstance(found, Refusal):
         return None, [answer(command, "refused", found)]
-    said = Emission("leaves", found.leave_id, found, event_id("leave-said", found.leave_id, command.command_id))
-    return found, [said, answer(command, "done", effect=found.leave_id)]
+    said = event_id("leave-said", found.leave_id, command.command_id)
+    return found, [
+        Emission("leaves", found.leave_id, found, said),
+        Emission("leave-changes", found.subject_id, found, said),
+        answer(command, "done", effect=found.leave_id),
+    ]
 
 
 def _asked(command: AskLeave) -> Leave | Refusal:

@@ -69,7 +69,9 @@ def check_task_rules(rules: TaskRules) -> None:
     for name, clause in rules.clauses.items():
         by = clause.made_by
         if not (by.incidents or by.entry_states or by.leave_states or by.colour_task):
-            raise Invalid("nothing makes this task: name incidents, states or a colour's task", f"$.clauses.{name}.made_by")
+            raise Invalid(
+                "nothing makes this task: name incidents, states or a colour's task", f"$.clauses.{name}.made_by"
+            )
 
 
 def read_task_rules(text: str) -> TaskRules:

@@ -11,13 +11,14 @@ import msgspec
 from pipeline.answers import answer
 from pipeline.authority import Refusal, refusal
 from pipeline.casebook import Casebook
+from pipeline.hearsay import heard_command
 from pipeline.leave import check
 from pipeline.rejection import written_at
 from pipeline.scoring.books import Books, post
 from pipeline.scoring.facts import Facts, RulingCommand, deed_from, ruling_from
 from pipeline.scoring.ledger import moves_nothing
 from pipeline.step import Emission, Record, Step, Wake
-from schemas.command import ConfirmEntry, ContestEntry, DecideAppeal, ReverseEntry, read_command
+from schemas.command import ConfirmEntry, ContestEntry, DecideAppeal, ReverseEntry
 from schemas.ids import event_id
 from schemas.incident import Incident
 from schemas.message import decode, encode
@@ -82,7 +83,7 @@ def _on_leave(key: str, state: Books | None, record: Record, reference: Casebook
 
 
 def _on_command(key: str, state: Books | None, record: Record, reference: Casebook) -> Step[Books]:
-    command = read_command(record.value)
+    command = heard_command(record.value)
     if not isinstance(command, ConfirmEntry | ReverseEntry | ContestEntry | DecideAppeal):
         return Step(state, wake_at=_next(state))
     books = _begun(state, command.at)

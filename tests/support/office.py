@@ -87,6 +87,7 @@ class Bench:
         self.said: list[Emission] = []
         self.now: datetime = START
         self._offsets: dict[str, int] = {}
+        self._changelog: dict[bytes, bytes] = {}
 
     def tell(self, topic: str, message: Any, at: datetime | None = None, key: str | None = None) -> list[Emission]:
         """One record, written at `at` (default: now); what follows from it."""
@@ -116,7 +117,11 @@ class Bench:
     def restarted(self, core: Core) -> "Bench":
         """The same with another core that took back the state, as after a crash."""
         for key, value in list(self.core.changed()):
-            core.restore(key, value or b"", {})
+            self._changelog.pop(key, None)
+            if value is not None:
+                self._changelog[key] = value
+        for key, value in self._changelog.items():
+            core.restore(key, value, {})
         self.core = core
         return self
 
