@@ -21,7 +21,7 @@ from schemas.alert import AREA_PREFIX
 from schemas.command import AskLeave, Command, CreateTask, DecideLeave, WithdrawLeave
 from schemas.ids import event_id
 from schemas.incident import Incident
-from schemas.message import Message, Moment, decode
+from schemas.message import Message, decode
 from schemas.reference import Leave, Severity
 from schemas.score import Score, ScoreEntry
 from schemas.task import Task
@@ -34,18 +34,12 @@ ENTRY_DONE = {"entry_review": ("confirmed", "reversed", "appealed"), "appeal_dec
 """In which state of its entry a task about it has become done, by kind."""
 
 
-class Times(Message, frozen=True, kw_only=True):
-    """When incidents of a clause that asks for several happened."""
-
-    moments: tuple[Moment, ...] = ()
-
-
 class Cabinet(Message, frozen=True, kw_only=True):
-    """A person's tasks, leaves, and what rules count."""
+    """A person's tasks and leaves. `counted`: when incidents of a clause that asks for several happened."""
 
     works: dict[str, Work] = {}
     leaves: dict[str, Leave] = {}
-    counted: dict[str, Times] = {}
+    counted: dict[str, tuple[Instant, ...]] = {}
     colour_task: str = ""
     obeyed: tuple[str, ...] = ()
 
@@ -190,10 +184,10 @@ def _often(turn: _Turn, name: str, clause: TaskClause, incident: Incident) -> bo
     if clause.made_by.at_least == 1:
         return True
     least = incident.occurred_at - timedelta(seconds=clause.made_by.within_s)
-    before = turn.counted.get(name, Times()).moments
-    moments = tuple(sorted({*(one for one in before if one > least), incident.occurred_at}))
+    before = turn.counted.get(name, ())
+    moments = tuple(sorted({*(one for one in before if one > least), instant(incident.occurred_at)}))
     enough = len(moments) >= clause.made_by.at_least
-    turn.counted[name] = Times(moments=() if enough else moments)
+    turn.counted[name] = () if enough else moments
     return enough
 
 
