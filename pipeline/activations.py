@@ -1,0 +1,145 @@
+"""Who wears a device at a moment? Activations by device, a million of them in columns and a few strings each."""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.message import Invalid
+from schemas.reference import Activation
+
+Slots = NDArray[np.int64]
+
+
+class Activations:
+    """Activations by slot, a number that stays while this lives. Columns to read: `t_from`, `t_until` (seconds since
+    1970; in force from, until before), `subject` and `agency` (numbers of `subjects.names`, `agencies.names`),
+    `period_s` (0: not told)."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.devices: list[str] = []
+        self.subjects, self.agencies = Names(), Names()
+        self.t_from = np.zeros(16)
+        self.t_until = np.zeros(16)
+        self.subject = np.zeros(16, np.int32)
+        self.agency = np.zeros(16, np.int32)
+        self.period_s = np.zeros(16, np.float32)
+        self._slot_of: dict[str, int] = {}
+        self._of_device: dict[str, int | list[int]] = {}
+        self.shared = 0
+        """How many devices have more than one activation; while 0, a device's slot is simply `of_device[...]`."""
+        self.overlaps: list[tuple[str, str]] = []
+        """Pairs of activations (newer, older) of one device that were found to overlap; the newer start wins."""
+
+    def __len__(self) -> int:
+        return len(self._slot_of)
+
+    @property
+    def of_device(self) -> dict[str, Any]:
+        """Device to its slot, or list of slots in order of their start."""
+        return self._of_device
+
+    def slot(self, activation_id: str) -> int:
+        """The slot of `activation_id`, -1: not known."""
+        return self._slot_of.get(activation_id, -1)
+
+    def learn(self, activation: Activation) -> int:
+        """Take in `activation`, new or anew; returns its slot.
+
+        Raises:
+            Invalid: it ends before it starts, or a known one changes its device or subject (that is a new activation).
+        """
+        t_from = activation.starts_at.timestamp()
+        t_until = np.inf if activation.ends_at is None else activation.ends_at.timestamp()
+        if t_until < t_from:
+            raise Invalid("an activation must not end before it starts", "$.ends_at")
+        slot = self._slot_of.get(activation.activation_id, -1)
+        if slot < 0:
+            slot = self._new(activation)
+        elif self.devices[slot] != activation.device_id:
+            raise Invalid("an activation keeps its device; end this one and make another", "$.device_id")
+        elif self.subjects.names[self.subject[slot]] != activation.subject_id:
+            raise Invalid("an activation keeps its subject; end this one and make another", "$.subject_id")
+        self.t_from[slot], self.t_until[slot] = t_from, t_until
+        self.agency[slot] = self.agencies.number(activation.agency)
+        self.period_s[slot] = activation.expected_period_s or 0.0
+        known = self._of_device.get(activation.device_id)
+        if isinstance(known, list):
+            known.sort(key=lambda one: (self.t_from[one], one))
+            self._note_overlaps(slot, known)
+        return slot
+
+    def _new(self, activation: Activation) -> int:
+        slot = len(self.ids)
+        if slot == len(self.t_from):
+            for name in ("t_from", "t_until", "subject", "agency", "period_s"):
+                column = getattr(self, name)
+                grown = np.zeros(slot + max(slot // 4, 16), column.dtype)
+                grown[:slot] = column
+                setattr(self, name, grown)
+        self.ids.append(activation.activation_id)
+        device = activation.device_id
+        self.subject[slot] = self.subjects.number(activation.subject_id)
+        self._slot_of[activation.activation_id] = slot
+        known = self._of_device.get(device)
+        if known is None:
+            self._of_device[device] = slot
+        elif isinstance(known, list):
+            known.append(slot)
+        else:
+            self._of_device[device] = [known, slot]
+            self.shared += 1
+        self.devices.append(device)
+        return slot
+
+    def _note_overlaps(self, slot: int, others: list[int]) -> None:
+        for other in others:
+            if other != slot and self.t_from[slot] < self.t_until[other] and self.t_from[other] < self.t_until[slot]:
+                newer, older = sorted((slot, other), key=lambda one: (self.t_from[one], one), reverse=True)
+                pair = (self.ids[newer], self.ids[older])
+                if pair not in self.overlaps:
+                    self.overlaps.append(pair)
+
+    def end(self, activation_id: str, at: datetime) -> int:
+        """Let `activation_id` hold no more from `at` on (its record was withdrawn); its slot, -1: not known."""
+        slot = self._slot_of.get(activation_id, -1)
+        if slot >= 0:
+            self.t_until[slot] = min(self.t_until[slot], max(at.timestamp(), self.t_from[slot]))
+        return slot
+
+    def at(self, device_id: str, t: float) -> int:
+        """The slot in force on `device_id` at `t` (seconds since 1970): of several the newest start; -1: none, -2: an
+        unknown device."""
+        known = self._of_device.get(device_id)
+        if known is None:
+            return -2
+        for slot in reversed(known) if isinstance(known, list) else (known,):
+            if self.t_from[slot] <= t < self.t_until[slot]:
+                return slot
+        return -1
+
+    def slots_of_subjects(self, subjects: Slots) -> Slots:
+        """The slots of activations of any of `subjects` (numbers)."""
+        return np.flatnonzero(np.isin(self.subject[: len(self.ids)], subjects))
+
+
+class Names:
+    """Texts by number, each once."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, name: str) -> int:
+        """The number of `name`, a new one if it is new."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self.names)
+            self.names.append(name)
+        return number
+
+    def find(self, name: str) -> int:
+        """The number of `name`, -1: not known."""
+        return self._numbers.get(name, -1)

@@ -1,0 +1,140 @@
+"""What is said of a breach, and on what evidence? Incidents from the verdicts."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.duties import Breach, Concern
+from pipeline.reference import Reference
+from pipeline.step import Emission
+from schemas.ids import event_id
+from schemas.incident import Incident, IncidentType
+from schemas.times import from_epoch
+
+Column = NDArray[np.float64]
+INCIDENTS = "incidents"
+LATE_S = 120.0
+"""What arrives longer than this after it was measured is judged late."""
+
+
+class Ground(NamedTuple):
+    """The fixes (n,) that a verdict rests on, oldest first. `thrown`: believed to be thrown off."""
+
+    t: Column
+    lat: Column
+    lon: Column
+    accuracy_m: Column
+    depth_m: Column
+    thrown: NDArray[np.bool_]
+
+
+class Teller:
+    """Puts verdicts into incidents of activations."""
+
+    def __init__(self, reference: Reference, rule_version: str) -> None:
+        self._reference = reference
+        self._rule_version = rule_version
+
+    def activation_id(self, activation: int) -> str:
+        """The id of an activation by slot."""
+        return self._reference.activations.ids[activation]
+
+    def breach_id(self, activation: int, duty: int, settled_s: float) -> str:
+        """The id of the breach of `duty` that the fix or edge at `settled_s` settled."""
+        properties = self._reference.fence(duty).properties
+        activation_id = self._reference.activations.ids[activation]
+        return event_id("breach", activation_id, properties.fence_id, properties.version, from_epoch(settled_s))
+
+    def opened(self, activation: int, concern: Concern, ground: Ground, edge: bool) -> Emission:
+        """`breach.opened`, for the breach that now stands in `concern`."""
+        breach = concern.breach
+        assert breach is not None  # noqa: S101  # it was just opened
+        evidence = self._evidence(concern, ground, breach.occurred_s)
+        if edge:
+            evidence["edge"] = True
+        return self._breach("breach.opened", activation, concern, breach, breach.occurred_s, breach.detected_s,
+                            concern.chance, evidence)  # fmt: skip
+
+    def closed(
+        self, activation: int, concern: Concern, breach: Breach, ground: Ground | None,
+        occurred_s: float, detected_s: float, reason: str, corrected: bool = False,
+    ) -> Emission:  # fmt: skip
+        """`breach.closed`, or `breach.corrected` when there never was one."""
+        kind: IncidentType = "breach.corrected" if corrected else "breach.closed"
+        occurred_s = max(occurred_s, breach.occurred_s)
+        evidence: dict[str, Any] = {} if ground is None else self._evidence(concern, ground, occurred_s)
+        evidence["rule"] = self._reference.fence(concern.duty).properties.rule
+        evidence["opened_at"] = str(from_epoch(breach.occurred_s))
+        evidence["max_distance_m"] = round(breach.deepest_m, 1)
+        if reason:
+            evidence["reason"] = reason
+        at_s = breach.occurred_s if corrected else occurred_s
+        confidence = 1.0 if reason in ("schedule", "leave", "activation", "fence") else 1.0 - concern.chance
+        return self._breach(kind, activation, concern, breach, at_s, max(detected_s, occurred_s), confidence, evidence)
+
+    def _breach(
+        self, kind: IncidentType, activation: int, concern: Concern, breach: Breach,
+        occurred_s: float, detected_s: float, confidence: float, evidence: dict[str, Any],
+    ) -> Emission:  # fmt: skip
+        properties = self._reference.fence(concern.duty).properties
+        return self.incident(
+            kind, activation, event_id(kind, breach.breach_id), occurred_s, detected_s,
+            fence_id=properties.fence_id, fence_version=properties.version, fence_name=properties.name,
+            breach_id=breach.breach_id, severity=properties.severity, late=breach.late,
+            confidence=round(min(max(confidence, 0.0), 1.0), 4), evidence=evidence,
+        )  # fmt: skip
+
+    def incident(
+        self, kind: IncidentType, activation: int, incident_id: str, occurred_s: float, detected_s: float, **more: Any
+    ) -> Emission:
+        """An incident of `activation`."""
+        known = self._reference.activations
+        incident = Incident(
+            incident_id=incident_id,
+            type=kind,
+            subject_id=known.subjects.names[known.subject[activation]],
+            activation_id=known.ids[activation],
+            device_id=known.devices[activation],
+            agency=known.agencies.names[known.agency[activation]],
+            occurred_at=from_epoch(occurred_s),
+            detected_at=from_epoch(detected_s),
+            rule_version=self._rule_version,
+            **more,
+        )
+        return Emission(INCIDENTS, incident.subject_id, incident, incident_id)
+
+    def _evidence(self, concern: Concern, ground: Ground, crossed_s: float) -> dict[str, Any]:
+        rule = self._reference.fence(concern.duty).properties.rule
+        sign = 1.0 if rule == "stay_in" else -1.0
+        chances = dict(concern.course)
+        fixes = []
+        for place in range(len(ground.t)):
+            chance = chances.get(float(ground.t[place]))
+            one: dict[str, Any] = {
+                "fix_time": str(from_epoch(float(ground.t[place]))),
+                "lat": round(float(ground.lat[place]), 7),
+                "lon": round(float(ground.lon[place]), 7),
+                "distance_m": round(sign * float(ground.depth_m[place]), 1),
+            }
+            if ground.accuracy_m[place] > 0:
+                one["accuracy_m"] = round(float(ground.accuracy_m[place]), 1)
+            if chance is not None:
+                one["p_outside"] = round(chance if rule == "stay_in" else 1.0 - chance, 4)
+            if ground.thrown[place]:
+                one["thrown"] = True
+            fixes.append(one)
+        evidence: dict[str, Any] = {"rule": rule, "fixes": fixes}
+        believed = ~ground.thrown
+        if believed.any():
+            evidence["distance_m"] = round(sign * float(ground.depth_m[believed][-1]), 1)
+            evidence["crossing"] = _between(ground, believed, crossed_s)
+        return evidence
+
+
+def _between(ground: Ground, believed: NDArray[np.bool_], at_s: float) -> dict[str, float]:
+    """Where the straight way between the fixes believed was at `at_s`."""
+    t, lon = ground.t[believed], np.unwrap(ground.lon[believed], period=360)
+    lat = float(np.interp(at_s, t, ground.lat[believed]))
+    there = (float(np.interp(at_s, t, lon)) + 180.0) % 360.0 - 180.0
+    return {"lat": round(lat, 7), "lon": round(there, 7)}

@@ -1,0 +1,107 @@
+"""Did somebody pass through a zone between two fixes, without a fix inside?
+
+Looked for on the straight way between two successive fixes that are believed and not far apart in time. How sure it is
+depends on how deep the way goes into the zone, compared with how far the real way may have been beside the straight one.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fences import motion
+from fences.atlas import STAY_IN
+from fences.tracker import Sightings
+from pipeline.step import Emission
+from schemas.ids import event_id
+from schemas.times import from_epoch
+
+if TYPE_CHECKING:
+    from pipeline.judgement import Judged, Judgement
+
+LONGEST_S = 180.0
+BESIDE = 0.12
+"""How far beside the straight line a real way runs, as a share of its length (one sigma, in its middle)."""
+SURE = 0.75
+
+
+def passages(judgement: "Judgement", of: "Judged", seen: Sightings) -> Iterator[tuple[int, Emission]]:
+    """(place among the sightings, `passage` incident) of ways that end at sightings."""
+    reference, tracker = judgement.reference, judgement.tracker
+    if not reference.has_zones:
+        return
+    rows, ring = of.rows, tracker.rows
+    each = np.arange(len(rows))
+    best = seen.weight.argmax(axis=1)
+    believed = (seen.thrown[each, best] & 3 == 0) & (seen.weight[each, best] > 0.5)
+    # the fix before each, from what is remembered of the row
+    back = np.ones(len(rows), np.int64)
+    for j in range(len(rows) - 2, -1, -1):
+        if rows[j] == rows[j + 1]:
+            back[j] = back[j + 1] + 1
+    believed &= (back < motion.RING) & (ring["count"][rows] > back)
+    those = np.flatnonzero(believed)
+    if not len(those):
+        return
+    count = ring["count"][rows[those]].astype(np.int64)
+    place = (count - 1 - back[those]) % motion.RING
+    t0 = ring["ring_t"][rows[those], place]
+    lat0 = ring["ring_lat"][rows[those], place] / 1e7
+    lon0 = ring["ring_lon"][rows[those], place] / 1e7
+    soon = (of.t[those] - t0 <= LONGEST_S) & (of.t[those] > t0)
+    those, t0, lat0, lon0 = those[soon], t0[soon], lat0[soon], lon0[soon]
+    lat1, lon1 = of.lat[those], of.lon[those]
+    activation = np.array([judgement.activation[row] for row in rows[those].tolist()], np.int64)
+    agency = reference.activations.agency[activation].astype(np.int64)
+    way, duty = reference.zones_between(agency, lat0, lon0, lat1, lon1)
+    own = [(n, one) for n, act in enumerate(activation.tolist()) for one in reference.fixed_duties(act)
+           if reference.atlas(one).rule[one >> 1] != STAY_IN]  # fmt: skip
+    pairs = sorted({*zip(way.tolist(), duty.tolist(), strict=True), *own})
+    for n, one in pairs:
+        j = int(those[n])
+        emission = _passage(
+            judgement, int(rows[j]), one, (float(t0[n]), float(lat0[n]), float(lon0[n])),
+            (float(of.t[j]), float(lat1[n]), float(lon1[n])), float(seen.sigma_m[j, best[j]]), float(of.settled_s[j]),
+        )  # fmt: skip
+        if emission is not None:
+            yield j, emission
+
+
+def _passage(
+    judgement: "Judgement", row: int, duty: int, start: tuple[float, float, float], end: tuple[float, float, float],
+    sigma_m: float, settled_s: float,
+) -> Emission | None:  # fmt: skip
+    reference = judgement.reference
+    (t0, lat0, lon0), (t1, lat1, lon1) = start, end
+    activation = judgement.activation[row]
+    if duty in judgement.concerns.get(row, ()) or not judgement.duties.holds(activation, duty, (t0 + t1) / 2):
+        return None
+    found = reference.atlas(duty).crossings(lat0, lon0, lat1, lon1, duty >> 1)
+    if len(found) != 1 or found[0][0] <= 0.0 or found[0][1] >= 1.0:
+        return None
+    into, out = found[0]
+    middle = (into + out) / 2
+    lat, lon = lat0 + middle * (lat1 - lat0), lon0 + middle * ((lon1 - lon0 + 180) % 360 - 180)
+    depth = float(reference.depth_m(np.array([lat]), np.array([lon]), np.array([duty]))[0])
+    length = 111_500.0 * math.hypot(lat1 - lat0, ((lon1 - lon0 + 180) % 360 - 180) * math.cos(math.radians(lat0)))
+    spread = math.hypot(sigma_m, BESIDE * length)
+    confidence = 0.5 * math.erfc(-depth / spread * math.sqrt(0.5))
+    if confidence < SURE:
+        return None
+    span = t1 - t0
+    properties = reference.fence(duty).properties
+    known = reference.activations
+    incident_id = event_id("passage", known.ids[activation], properties.fence_id, properties.version, from_epoch(t1))
+    place = {"lat": round(lat, 7), "lon": round(lon, 7)}
+    fixes = [{"fix_time": str(from_epoch(t)), "lat": round(a, 7), "lon": round(b, 7)} for t, a, b in (start, end)]
+    evidence = {
+        "rule": properties.rule, "fixes": fixes, "crossing": place, "distance_m": round(-depth, 1),
+        "inside_s": round((out - into) * span, 1), "in_at": str(from_epoch(t0 + into * span)),
+        "out_at": str(from_epoch(t0 + out * span)),
+    }  # fmt: skip
+    return judgement.teller.incident(
+        "passage", activation, incident_id, t0 + into * span, settled_s,
+        fence_id=properties.fence_id, fence_version=properties.version, fence_name=properties.name,
+        severity=properties.severity, confidence=round(confidence, 4), evidence=evidence,
+    )  # fmt: skip
