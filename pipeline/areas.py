@@ -32,6 +32,7 @@ class Areas:
         self._names = ["", "all"]
         self.of = np.zeros((0, 4), np.int32)
         self._square = np.zeros(0, np.int32)
+        self._stamp = np.zeros(0, np.int64)
 
     def _code(self, name: str) -> int:
         code = self._codes.setdefault(name, len(self._names))
@@ -56,7 +57,9 @@ class Areas:
             return
         self._reserve(int(rows.max()))
         squares = np.floor(lat / DISTRICT_DEG).astype(np.int32) * 10_000 + np.floor(lon / DISTRICT_DEG).astype(np.int32)
-        for place in np.flatnonzero(self._square[rows] != squares).tolist():
+        each = np.arange(len(rows))
+        self._stamp[rows] = each  # of several fixes of a row the last stays
+        for place in np.flatnonzero((self._square[rows] != squares) & (self._stamp[rows] == each)).tolist():
             row = rows[place]
             self._square[row] = squares[place]
             self.of[row, 0], self.of[row, 3] = 1, self._code(district_of(float(lat[place]), float(lon[place])))
@@ -75,7 +78,7 @@ class Areas:
             size = max(row + 1, 2 * len(self.of), 64)
             more, squares = np.zeros((size, 4), np.int32), np.full(size, _NOWHERE, np.int32)
             more[: len(self.of)], squares[: len(self.of)] = self.of, self._square
-            self.of, self._square = more, squares
+            self.of, self._square, self._stamp = more, squares, np.zeros(size, np.int64)
 
     def put(self, row: int, names: Sequence[str]) -> None:
         """Take back what `names` gave."""

@@ -1,8 +1,8 @@
 """Is the device itself fit to be believed? Battery, power, clock, a position that never moves, an invented position.
 
-All from what fixes say of the device that sent them; a row of state per activation, judged in batches by column. Only
-rows in which something turns up are looked at one by one, and in their order, so batches change nothing. Fixes count in
-the order of their fix_time; one older than the newest seen says nothing here.
+All from what fixes say of the device that sent them; a row of state per activation. A compiled kernel passes by the
+fixes with which nothing turns up; the others, and all that follow them of their device, are looked at one by one, so
+batches change nothing. A fix older than the newest seen says nothing here.
 
 | finding | when | again after |
 | --- | --- | --- |
@@ -21,12 +21,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Kind = Literal["battery_low", "power_off", "mocked", "clock_wrong", "stuck"]
 Rows = NDArray[np.intp]
 Ms = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 Find = Callable[..., None]
 
 PLACES = 1e7
@@ -112,35 +112,82 @@ class Power(NamedTuple):
     off_ms: int  # 0: never said that it was being switched off
 
 
+class _Columns(NamedTuple):
+    """Fields of the rows that the kernel reads and writes; `apart` (rows,): those that it leaves alone."""
+
+    apart: Any
+    seen_ms: Any
+    lat_e7: Any
+    lon_e7: Any
+    still_since_ms: Any
+    still_fixes: Any
+    battery_pct: Any
+    charging: Any
+    told: Any
+    lag_fixes: Any
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _pass_by(s: _Columns, said: Reports, steps: Any, figures: Any, left: Any) -> None:
+    """Take in fixes (n,) with which nothing turns up; mark the others in `left`, and their rows in `apart`.
+
+    `steps` (2, n): latitudes and longitudes in steps of 1e-7 degrees.
+    """
+    low_pct, rearm_pct, future_ms, lag_ms, stuck_ms = figures
+    for i in range(len(said.rows)):
+        r, at = said.rows[i], said.fix_ms[i]
+        if s.apart[r]:
+            left[i] = True
+            continue
+        behind = said.received_ms[i] - at if said.received_ms[i] > 0 else 0
+        if s.told[r] & _LOW:
+            turns = said.battery_pct[i] >= rearm_pct or said.charging[i] == YES
+        else:
+            turns = said.low_alarm[i] or said.battery_pct[i] <= low_pct
+        same = said.satellite[i] and s.seen_ms[r] != 0 and steps[0, i] == s.lat_e7[r] and steps[1, i] == s.lon_e7[r]
+        if (
+            turns or at <= s.seen_ms[r] or said.mock[i] or said.power_off[i] or s.lag_fixes[r] != 0
+            or (s.told[r] | _LOW) != _LOW or behind < -future_ms or behind > lag_ms
+            or (same and at - s.still_since_ms[r] >= stuck_ms)
+        ):  # fmt: skip
+            left[i] = s.apart[r] = True
+            continue
+        s.seen_ms[r], s.lat_e7[r], s.lon_e7[r] = at, steps[0, i], steps[1, i]
+        if same:
+            s.still_fixes[r] += 1
+        else:
+            s.still_since_ms[r], s.still_fixes[r] = at, 1
+        if not np.isnan(said.battery_pct[i]):
+            s.battery_pct[r] = said.battery_pct[i]
+        if said.charging[i] != UNKNOWN:
+            s.charging[r] = said.charging[i]
+
+
 class Health:
     """The health of a partition's devices, one row per activation."""
 
     def __init__(self, rule: HealthRule | None = None) -> None:
-        self.rule = rule or HealthRule()
+        rule = self.rule = rule or HealthRule()
         self.rows = np.zeros(0, ROW)
+        self._apart = np.zeros(0, np.bool_)
+        self._figures = np.array(
+            [rule.low_pct, rule.rearm_pct, rule.future_s * 1000, rule.lag_s * 1000, rule.stuck_s * 1000]
+        )
 
-    def reserve(self, row: int) -> None:
-        """Have a place for `row`."""
-        if row >= len(self.rows):
-            more = np.zeros(max(row + 1, 2 * len(self.rows), 64), ROW)
+    def reserve(self, count: int) -> None:
+        """Have at least `count` rows."""
+        if count > len(self.rows):
+            more = np.zeros(max(count, len(self.rows) + len(self.rows) // 4, 64), ROW)
             more["battery_pct"], more["charging"] = np.nan, UNKNOWN
             more[: len(self.rows)] = self.rows
             self.rows = more
+            self._apart = np.zeros(len(more), np.bool_)
 
     def forget(self, row: int) -> None:
         """Leave `row` free for another."""
         if row < len(self.rows):
             self.rows[row] = np.zeros((), ROW)
             self.rows["battery_pct"][row], self.rows["charging"][row] = np.nan, UNKNOWN
-
-    def dump(self, row: int) -> bytes:
-        """What `load` takes back."""
-        return bytes(self.rows[row].tobytes())
-
-    def load(self, row: int, state: bytes) -> None:
-        """Take back what `dump` gave."""
-        self.reserve(row)
-        self.rows[row] = np.frombuffer(state, ROW)[0]
 
     def power(self, row: int) -> Power:
         """What the device of `row` last said of its power."""
@@ -151,67 +198,14 @@ class Health:
 
     def observe(self, reports: Reports) -> list[Finding]:
         """Take what fixes say; findings in the order of the fixes that settled them."""
-        if not len(reports.rows):
-            return []
-        order = np.argsort(reports.rows, kind="stable")
-        sorted_ = reports.take(order)
-        rows = sorted_.rows
-        first = np.append(True, rows[1:] != rows[:-1])
-        starts = np.flatnonzero(first)
-        alone = np.diff(np.append(starts, len(rows))) == 1
-        group = np.cumsum(first) - 1
-        same = self._same(sorted_, first) & sorted_.satellite
-        rare = np.logical_or.reduceat(self._odd(sorted_, first, same, alone[group]), starts)
-        plain = ~rare[group]
-        self._pass_by(sorted_, plain, plain & np.append(first[1:], True), same)
+        left = np.zeros(len(reports.rows), np.bool_)
+        columns = _Columns(self._apart, *(self.rows[name] for name in _Columns._fields[1:]))
+        _pass_by(columns, reports, _steps(np.stack((reports.lat, reports.lon))), self._figures, left)
+        self._apart[reports.rows[left]] = False
         findings: list[Finding] = []
-        for place in order[~plain].tolist():
+        for place in np.flatnonzero(left).tolist():
             self._observe_one(reports, place, findings)
-        return sorted(findings, key=lambda finding: finding.place)
-
-    def _same(self, said: Reports, first: Flags) -> Flags:
-        """The fixes (n,) at the place of the one before them; `first`: before them is the state."""
-        rows, lat, lon = said.rows[first], _steps(said.lat), _steps(said.lon)
-        old_lat, old_lon = np.roll(lat, 1), np.roll(lon, 1)
-        old_lat[first], old_lon[first] = self.rows["lat_e7"][rows], self.rows["lon_e7"][rows]
-        return np.asarray((lat == old_lat) & (lon == old_lon))
-
-    def _odd(self, said: Reports, first: Flags, same: Flags, alone: Flags) -> Flags:
-        """The fixes (n,) with which more may change than the newest values."""
-        rule = self.rule
-        state = self.rows[said.rows]
-        before = np.roll(said.fix_ms, 1)
-        before[first] = state["seen_ms"][first]
-        lag_s = np.where(said.received_ms > 0, said.received_ms - said.fix_ms, 0) / 1000
-        low = (state["told"] & _LOW) != 0
-        recovers = low & ((said.battery_pct >= rule.rearm_pct) | (said.charging == YES))
-        still_s = (said.fix_ms - state["still_since_ms"]) / 1000
-        return np.asarray(
-            (said.fix_ms <= before)
-            | said.mock
-            | said.power_off
-            | (~low & (said.low_alarm | (said.battery_pct <= rule.low_pct)))
-            | recovers
-            | (lag_s < -rule.future_s)
-            | (lag_s > rule.lag_s)
-            | (state["lag_fixes"] != 0)
-            | ((state["told"] | _LOW) != _LOW)
-            | (same & ~(alone & (still_s < rule.stuck_s)))
-        )
-
-    def _pass_by(self, said: Reports, plain: Flags, last: Flags, same: Flags) -> None:
-        """Take in the newest values of devices with which nothing turned up."""
-        state, rows = self.rows, said.rows[last]
-        state["seen_ms"][rows] = said.fix_ms[last]
-        state["lat_e7"][rows], state["lon_e7"][rows] = _steps(said.lat[last]), _steps(said.lon[last])
-        moved, still = rows[~same[last]], rows[same[last]]
-        state["still_since_ms"][moved] = said.fix_ms[last & ~same]
-        state["still_fixes"][moved] = 1
-        state["still_fixes"][still] += 1
-        told = plain & ~np.isnan(said.battery_pct)
-        state["battery_pct"][said.rows[told]] = said.battery_pct[told]
-        told = plain & (said.charging != UNKNOWN)
-        state["charging"][said.rows[told]] = said.charging[told]
+        return findings
 
     def _observe_one(self, said: Reports, place: int, findings: list[Finding]) -> None:
         row, at = int(said.rows[place]), int(said.fix_ms[place])

@@ -1,14 +1,15 @@
-"""How often is a device heard? The rows of `pipeline.silence`, hearings in order, and the period learnt from them.
+"""How often is a device heard? The rows of `pipeline.silence`, and the period learnt from the gaps between hearings.
 
 The expected period is the gap that 95 % of those seen stayed within, from a histogram with buckets a factor of 1.41
-apart that forgets by halves: a memory of 100 to 200 hearings in 35 bytes, and the same whatever the batches were.
+apart that forgets by halves: a memory of 100 to 200 hearings in 35 bytes. The kernels are compiled by numba and take
+hearings one after another, so nothing depends on how they were batched.
 """
 
-from bisect import bisect_left
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 BUCKETS = 35
@@ -16,13 +17,10 @@ BUCKETS = 35
 
 QUANTILE = 0.95
 FIRST_ESTIMATE, ESTIMATE_EVERY, FORGET_AT = 8, 32, 192  # the last below 256, so that a byte holds any count
-NEVER_MS = np.iinfo(np.int64).max
-_FULL_ROW = 1 << 40  # ms; more than any batch spans, so that rows of different activations keep apart
+NEVER_MS = int(np.iinfo(np.int64).max)
 
 EDGES_MS = np.floor(1000 * 2 ** (np.arange(BUCKETS) / 2)).astype(np.int64)
 """The longest gap in each bucket, milliseconds."""
-
-_EDGES = EDGES_MS.tolist()
 
 Ms = NDArray[np.int64]
 Rows = NDArray[np.intp]
@@ -46,6 +44,27 @@ ROW = np.dtype(
 """An activation's state; its bytes are what the changelog keeps."""
 
 
+class Columns(NamedTuple):
+    """Fields of the rows that the kernel reads and writes; `apart` (rows,): those that it leaves alone."""
+
+    apart: Any
+    heard_ms: Any
+    due_ms: Any
+    until_ms: Any
+    patience_ms: Any
+    fixed_ms: Any
+    silent_since_ms: Any
+    hearings: Any
+    gaps_known: Any
+    damping: Any
+    gaps: Any
+
+
+def columns(rows: Any, apart: NDArray[np.bool_]) -> Columns:
+    """Views of `rows` of `ROW`."""
+    return Columns(apart, *(rows[name] for name in Columns._fields[1:]))
+
+
 class SilenceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a device counts as silent; part of the rules that a supervisor may draft."""
 
@@ -57,93 +76,72 @@ class SilenceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     most_damping: Annotated[int, msgspec.Meta(ge=0, le=6)] = 3
     hold_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 20.0
 
-
-class Heard(NamedTuple):
-    """Hearings by row and, within a row, as they came."""
-
-    order: Rows
-    slot: Rows
-    at: Ms  # the newest so far
-    gap: Ms  # since the one before
-    new: NDArray[np.bool_]
-    group: Rows  # (n,) which activation of the batch
-    first: Rows  # (g,) where each activation's begin
+    def array(self) -> NDArray[np.float64]:
+        """As the kernels read it: factor, then shortest, longest and default in milliseconds."""
+        return np.array([self.factor, self.shortest_s * 1000, self.longest_s * 1000, self.default_period_s * 1000])
 
 
-def bucket_of(gaps_ms: Ms) -> NDArray[np.intp]:
-    """The histogram's bucket for gaps (n,) in milliseconds: the first whose `EDGES_MS` is not below them."""
-    return np.minimum(np.searchsorted(EDGES_MS, gaps_ms), BUCKETS - 1)
+@njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def bucket_of(gap_ms: int) -> int:
+    """The histogram's bucket for a gap: the first whose `EDGES_MS` is not below it."""
+    return min(int(np.searchsorted(EDGES_MS, gap_ms)), BUCKETS - 1)
 
 
-def sort_hearings(rows: Any, slots: Rows, heard_ms: Ms) -> Heard:
-    """Hearings (n,) in the order of their arrival, by row of `rows`."""
-    order = np.argsort(slots, kind="stable")
-    slot = slots[order]
-    starts = np.append(True, slot[1:] != slot[:-1])
-    first, group = np.flatnonzero(starts), np.cumsum(starts) - 1
-    known = rows["heard_ms"][slot[first]]
-    at = _newest_so_far(heard_ms[order], group, known)
-    before = np.roll(at, 1)
-    before[first] = known
-    gap = at - before
-    return Heard(order, slot, at, gap, gap > 0, group, first)
+@njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def period_of(fixed_ms: int, gaps: Any, rule: Any) -> float:
+    """How far apart hearings are expected, milliseconds: as told, as learnt from `gaps` (BUCKETS,), or the default."""
+    if fixed_ms > 0:
+        return float(fixed_ms)
+    total = 0
+    for k in range(BUCKETS):
+        total += gaps[k]
+    if total < FIRST_ESTIMATE:
+        return float(rule[3])
+    seen = 0
+    for k in range(BUCKETS):
+        seen += gaps[k]
+        if seen >= QUANTILE * total:
+            return float(EDGES_MS[k])
+    return float(EDGES_MS[BUCKETS - 1])
 
 
-def _newest_so_far(at: Ms, group: NDArray[np.intp], known: Ms) -> Ms:
-    base = int(at.min())
-    lifted = np.maximum(at, known[group]) - base + group * _FULL_ROW
-    return np.asarray(np.maximum.accumulate(lifted) - group * _FULL_ROW + base)
+@njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def patience_of(period_ms: float, rule: Any) -> int:
+    """How long after a hearing a device of that period is due, milliseconds."""
+    return int(min(max(rule[0] * period_ms, rule[1]), rule[2]))
 
 
-def unsteady(rows: Any, heard: Heard) -> NDArray[np.bool_]:
-    """For each activation in the batch (g,): whether a gap is too long, or what is too long may change in it."""
-    count = np.add.reduceat(heard.new.astype(np.int64), heard.first)
-    known = rows["gaps_known"][heard.slot[heard.first]].astype(np.int64)
-    crosses = (known // ESTIMATE_EVERY != (known + count) // ESTIMATE_EVERY) | (known < FIRST_ESTIMATE)
-    late = np.logical_or.reduceat(heard.gap > rows["patience_ms"][heard.slot], heard.first)
-    return np.asarray(late | (crosses & (count > 1)))  # one alone is learnt from by column
+@njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def learn(s: Columns, r: int, gap_ms: int, rule: Any) -> None:
+    """Take in a gap of row `r`; now and then settle anew how long to wait, and forget what is old."""
+    s.gaps[r, bucket_of(gap_ms)] += 1
+    s.gaps_known[r] += 1
+    if s.gaps_known[r] == FIRST_ESTIMATE or s.gaps_known[r] % ESTIMATE_EVERY == 0:
+        s.patience_ms[r] = patience_of(period_of(s.fixed_ms[r], s.gaps[r], rule), rule)
+        if s.gaps_known[r] >= FORGET_AT:
+            s.gaps_known[r] = FORGET_AT // 2
+            for k in range(BUCKETS):
+                s.gaps[r, k] //= 2
 
 
-def learn_all(rows: Any, slot: Rows, gap_ms: Ms, rule: SilenceRule) -> None:
-    """Take in gaps (n,) of rows that `unsteady` does not name."""
-    bucket = bucket_of(gap_ms)
-    if (np.diff(slot) > 0).all():  # each once, as in most batches: several times as fast
-        rows["gaps"][slot, bucket] += 1
-        rows["gaps_known"][slot] += 1
-        rows["hearings"][slot] += 1
-    else:
-        np.add.at(rows["gaps"], (slot, bucket), 1)
-        np.add.at(rows["gaps_known"], slot, 1)
-        np.add.at(rows["hearings"], slot, 1)
-    known = rows["gaps_known"][slot]
-    estimate(rows, slot[(known % ESTIMATE_EVERY == 0) | (known == FIRST_ESTIMATE)], rule)
+@njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def hear(s: Columns, slots: Any, at_ms: Any, rule: Any, left: Any) -> None:
+    """Take hearings (n,) in the order of their arrival, as far as they say no more than "heard again".
 
-
-def learn_one(rows: Any, row: int, gap_ms: int, rule: SilenceRule) -> None:
-    """Take in one gap of `row`."""
-    state = rows[row]
-    state["gaps"][min(bisect_left(_EDGES, gap_ms), BUCKETS - 1)] += 1
-    state["gaps_known"] += 1
-    if state["gaps_known"] % ESTIMATE_EVERY == 0 or state["gaps_known"] == FIRST_ESTIMATE:
-        estimate(rows, np.array([row]), rule)
-
-
-def estimate(rows: Any, of: Rows, rule: SilenceRule) -> None:
-    """Settle how long to wait for the rows `of`, and let them forget what is old."""
-    if not len(of):
-        return
-    patience = rule.factor * period_ms(rows, of, rule)
-    rows["patience_ms"][of] = np.clip(patience, rule.shortest_s * 1000, rule.longest_s * 1000)
-    full = of[rows["gaps_known"][of] >= FORGET_AT]
-    rows["gaps"][full] //= 2
-    rows["gaps_known"][full] = FORGET_AT // 2
-
-
-def period_ms(rows: Any, of: Rows, rule: SilenceRule) -> NDArray[np.float64]:
-    """How far apart the hearings of the rows `of` are expected, milliseconds: told, learnt, or the default."""
-    seen = np.cumsum(rows["gaps"][of], axis=1, dtype=np.int64)
-    total = seen[:, -1:]
-    learnt = EDGES_MS[np.argmax(seen >= QUANTILE * total, axis=1)]
-    period = np.where(total[:, 0] < FIRST_ESTIMATE, rule.default_period_s * 1000, learnt)
-    fixed = rows["fixed_ms"][of]
-    return np.where(fixed > 0, fixed, period)
+    The others are marked in `left` (n,), and so is all that comes after them of their rows.
+    """
+    for i in range(len(slots)):
+        r = slots[i]
+        gap = at_ms[i] - s.heard_ms[r]
+        if s.apart[r]:
+            left[i] = True
+        elif gap <= 0:
+            continue
+        elif s.silent_since_ms[r] != 0 or s.damping[r] != 0 or s.hearings[r] == 0 or gap > s.patience_ms[r]:
+            left[i] = s.apart[r] = True
+        else:
+            learn(s, r, gap, rule)
+            s.hearings[r] += 1
+            s.heard_ms[r] = at_ms[i]
+            due = at_ms[i] + s.patience_ms[r]
+            s.due_ms[r] = due if due < s.until_ms[r] else NEVER_MS

@@ -25,21 +25,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.hearing import (
-    FIRST_ESTIMATE,
-    NEVER_MS,
-    ROW,
-    Heard,
-    Ms,
-    Rows,
-    SilenceRule,
-    estimate,
-    learn_all,
-    learn_one,
-    period_ms,
-    sort_hearings,
-    unsteady,
-)
+from pipeline import hearing
+from pipeline.hearing import FIRST_ESTIMATE, NEVER_MS, ROW, Ms, Rows, SilenceRule
 
 
 class Turn(NamedTuple):
@@ -62,22 +49,44 @@ class Silence:
     def __init__(self, rule: SilenceRule | None = None) -> None:
         self.rule = rule or SilenceRule()
         self.rows = np.zeros(0, ROW)
+        self._figures = self.rule.array()
+        self._apart = np.zeros(0, np.bool_)
+        self._columns = hearing.columns(self.rows, self._apart)
 
-    def listen(self, row: int, since_ms: int, until_ms: int, period_s: float | None) -> None:
-        """Take a new activation in `row`; a known one gets its new end and period."""
-        if row >= len(self.rows):
-            more = np.zeros(max(row + 1, 2 * len(self.rows), 64), ROW)
+    def reserve(self, count: int) -> None:
+        """Have at least `count` rows; new ones are not listened to."""
+        if count > len(self.rows):
+            more = np.zeros(max(count, len(self.rows) + len(self.rows) // 4, 64), ROW)
             more["due_ms"] = NEVER_MS
             more[: len(self.rows)] = self.rows
             self.rows = more
+            self._apart = np.zeros(len(more), np.bool_)
+            self._columns = hearing.columns(more, self._apart)
+
+    def listen(self, rows: Rows, since_ms: Ms, until_ms: Ms, period_s: NDArray[np.float64]) -> None:
+        """Take new activations in `rows` (n,); known ones get their new end and period. `period_s`: 0, to be learnt."""
+        self.reserve(int(rows.max(initial=-1)) + 1)
+        state = self.rows
+        state["until_ms"][rows] = until_ms
+        fresh = state["heard_ms"][rows] == 0
+        state["heard_ms"][rows[fresh]] = since_ms[fresh]
+        fixed = np.round(period_s * 1000).astype(np.int64)
+        other = fresh | (state["fixed_ms"][rows] != fixed)
+        state["fixed_ms"][rows] = fixed
+        for row in rows[other & ~fresh].tolist():
+            self._settle(row)
+        period = np.where(fixed > 0, fixed, self._figures[3])
+        patience = np.clip(self._figures[0] * period, self._figures[1], self._figures[2]).astype(np.int64)
+        state["patience_ms"][rows[fresh]] = patience[fresh]
+        heard = rows[state["silent_since_ms"][rows] == 0]
+        patience = np.minimum(state["patience_ms"][heard] << state["damping"][heard], int(self._figures[2]))
+        due = state["heard_ms"][heard] + patience
+        state["due_ms"][heard] = np.where(due < state["until_ms"][heard], due, NEVER_MS)
+
+    def _settle(self, row: int) -> None:
         state = self.rows[row]
-        state["until_ms"] = until_ms
-        state["fixed_ms"] = 0 if period_s is None else round(period_s * 1000)
-        if state["heard_ms"] == 0:
-            state["heard_ms"] = since_ms
-        if not state["silent_since_ms"]:
-            estimate(self.rows, np.array([row]), self.rule)
-            self._expect(row)
+        period = hearing.period_of(int(state["fixed_ms"]), state["gaps"], self._figures)
+        state["patience_ms"] = hearing.patience_of(period, self._figures)
 
     def forget(self, row: int) -> None:
         """Leave `row` free for another."""
@@ -85,61 +94,30 @@ class Silence:
             self.rows[row] = np.zeros((), ROW)
             self.rows["due_ms"][row] = NEVER_MS
 
-    def dump(self, row: int) -> bytes:
-        """What `load` takes back."""
-        return bytes(self.rows[row].tobytes())
-
-    def load(self, row: int, state: bytes) -> None:
-        """Take back what `dump` gave, for a row that is listened to."""
-        self.rows[row] = np.frombuffer(state, ROW)[0]
-
     def hear(self, slots: Rows, heard_ms: Ms) -> list[Turn]:
         """Take hearings (n,) in the order of their arrival; those not newer than the last of their row say nothing."""
-        if not len(slots):
-            return []
-        heard = sort_hearings(self.rows, slots, heard_ms)
-        slot, at, first = heard.slot, heard.at, heard.first
-        rare = self._rare(heard)
-        plain = heard.new & ~rare[heard.group]
-        self._hear_plain(slot[plain], at[plain], heard.gap[plain])
         turns: list[Turn] = []
-        for number in np.flatnonzero(rare).tolist():
-            start = first[number]
-            end = first[number + 1] if number + 1 < len(first) else len(slot)
-            for moment in at[start:end][heard.new[start:end]].tolist():
-                self._hear_one(int(slot[start]), moment, turns)
+        for place in np.flatnonzero(self.hear_plain(slots, heard_ms)).tolist():
+            self.hear_one(int(slots[place]), int(heard_ms[place]), turns)
         return turns
 
-    def may_turn(self, slots: Rows, heard_ms: Ms) -> NDArray[np.bool_]:
-        """For each hearing (n,) whether its row might fall silent or come back with these; nothing is taken in."""
-        if not len(slots):
-            return np.zeros(0, np.bool_)
-        heard = sort_hearings(self.rows, slots, heard_ms)
-        silent = self.rows["silent_since_ms"][heard.slot[heard.first]] != 0
-        may = np.empty(len(slots), np.bool_)
-        may[heard.order] = (silent | unsteady(self.rows, heard))[heard.group]
-        return may
+    def hear_plain(self, slots: Rows, heard_ms: Ms) -> NDArray[np.bool_]:
+        """As `hear`, for the rows that turn neither silent nor back; which hearings (n,) are left for `hear_one`."""
+        left = np.zeros(len(slots), np.bool_)
+        hearing.hear(self._columns, slots, heard_ms, self._figures, left)
+        self._apart[slots[left]] = False
+        return left
 
-    def _rare(self, heard: Heard) -> NDArray[np.bool_]:
-        """For each activation in the batch (g,): whether more may change than that it was heard again."""
-        state = self.rows[heard.slot[heard.first]]
-        odd = (state["silent_since_ms"] != 0) | (state["damping"] != 0) | (state["hearings"] == 0)
-        return np.asarray(np.logical_or.reduceat(heard.new, heard.first) & (odd | unsteady(self.rows, heard)))
-
-    def _hear_plain(self, slot: Rows, at: Ms, gap: Ms) -> None:
-        state = self.rows
-        learn_all(state, slot, gap, self.rule)
-        state["heard_ms"][slot] = at  # rising within a row: the last one stays
-        due = at + state["patience_ms"][slot]
-        state["due_ms"][slot] = np.where(due < state["until_ms"][slot], due, NEVER_MS)
-
-    def _hear_one(self, row: int, at_ms: int, turns: list[Turn]) -> None:
+    def hear_one(self, row: int, at_ms: int, turns: list[Turn]) -> None:
+        """Take one hearing; what it turns is added to `turns`."""
         state = self.rows[row]
+        gap = at_ms - int(state["heard_ms"])
+        if gap <= 0:
+            return
         if at_ms > state["due_ms"]:
             turns.append(self._fall_silent(row))
-        gap = at_ms - int(state["heard_ms"])
         if state["hearings"]:
-            learn_one(self.rows, row, gap, self.rule)
+            hearing.learn(self._columns, row, gap, self._figures)
         state["hearings"] += 1
         if state["silent_since_ms"]:
             if state["return_ms"] and gap <= self._patience_ms(row):
@@ -188,7 +166,7 @@ class Silence:
             detected_ms=detected,
             silent_s=silent_ms / 1000,
             patience_s=self._patience_ms(row) / 1000,
-            period_s=float(period_ms(self.rows, np.array([row]), self.rule)[0]) / 1000,
+            period_s=hearing.period_of(int(state["fixed_ms"]), state["gaps"], self._figures) / 1000,
             learnt=not state["fixed_ms"] and int(state["gaps"].sum()) >= FIRST_ESTIMATE,
             never_heard=not state["hearings"],
         )

@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import health, hearing
 from pipeline.areas import Areas
 from pipeline.health import PLACES, Finding, Health, HealthRule, Reports
-from pipeline.hearing import NEVER_MS, SilenceRule
+from pipeline.hearing import NEVER_MS, Ms, Rows, SilenceRule
 from pipeline.outage import MEMORY_S, OutageRule, Outages
 from pipeline.silence import Silence, Turn
 from pipeline.step import Emission
@@ -24,8 +25,6 @@ from schemas.incident import Incident, IncidentType
 from schemas.outage import Outage
 from schemas.reference import Severity
 from schemas.times import from_epoch
-
-Ms = NDArray[np.int64]
 
 PULSE_MS = 10_000
 CALM_PULSES = 6
@@ -62,7 +61,7 @@ class _Fixes(NamedTuple):
     carriers: Sequence[str | None] | None
     cell_ids: Sequence[str | None] | None
 
-    def take(self, places: NDArray[np.intp]) -> "_Fixes":
+    def take(self, places: Rows) -> "_Fixes":
         if len(places) == len(self.heard_ms):
             return self
         said = ([s[p] for p in places.tolist()] if s is not None else None for s in (self.carriers, self.cell_ids))
@@ -103,32 +102,42 @@ class Vitals:
         self._calm = 0
         self._unmarked: dict[int, Incident] = {}
 
-    def admit(self, row: int, since_ms: int, until_ms: int = NEVER_MS, period_s: float | None = None) -> None:
-        """Watch over `row` from `since_ms` until before `until_ms`; a known one takes its new end and period.
+    def admit(self, rows: Rows, since_ms: Ms, until_ms: Ms, period_s: NDArray[np.float64]) -> None:
+        """Watch over `rows` (n,) from `since_ms` until before `until_ms`; known ones take their new end and period.
 
-        `period_s`: how often the device is to report, None: to be learnt.
+        `period_s`: how often the device is to report, 0: to be learnt.
         """
-        self._health.reserve(row)
-        self._silence.listen(row, since_ms, until_ms, period_s)
+        if not len(rows):
+            return
+        self._health.reserve(int(rows.max()) + 1)
+        self._silence.listen(rows, since_ms, until_ms, period_s)
         if self._source and self._pulse_due_ms == NEVER_MS:
-            self._pulse_due_ms = since_ms // PULSE_MS * PULSE_MS + PULSE_MS
+            self._pulse_due_ms = int(since_ms.min()) // PULSE_MS * PULSE_MS + PULSE_MS
 
     def dismiss(self, row: int) -> None:
         """Leave `row` free for another."""
         self._unmarked.pop(row, None)
-        for part in (self._silence, self._health, self._areas):
-            part.forget(row)
+        self._silence.forget(row)
+        self._health.forget(row)
+        self._areas.forget(row)
 
     def dump(self, row: int) -> bytes:
         """What `load` takes back."""
-        return msgspec.msgpack.encode((self._silence.dump(row), self._health.dump(row), self._areas.names(row)))
+        names = " ".join(self._areas.names(row)).encode()
+        return self._silence.rows[row].tobytes() + self._health.rows[row].tobytes() + names  # type: ignore[no-any-return]
 
-    def load(self, row: int, state: bytes) -> None:
-        """Take back what `dump` gave, for a row that was admitted."""
-        silence, health, areas = msgspec.msgpack.decode(state, type=tuple[bytes, bytes, list[str]])
-        self._silence.load(row, silence)
-        self._health.load(row, health)
-        self._areas.put(row, areas)
+    def load(self, rows: Rows, states: Sequence[bytes]) -> None:
+        """Take back what `dump` gave, for rows (n,) that were admitted or will be."""
+        if not len(rows):
+            return
+        count = int(rows.max()) + 1
+        self._silence.reserve(count)
+        self._health.reserve(count)
+        first, size = hearing.ROW.itemsize, hearing.ROW.itemsize + health.ROW.itemsize
+        self._silence.rows[rows] = np.frombuffer(b"".join(state[:first] for state in states), hearing.ROW)
+        self._health.rows[rows] = np.frombuffer(b"".join(state[first:size] for state in states), health.ROW)
+        for row, state in zip(rows.tolist(), states, strict=True):
+            self._areas.put(row, state[size:].decode().split())
 
     def observe(
         self,
@@ -141,23 +150,25 @@ class Vitals:
 
         Rows must have been admitted. `carriers`, `cell_ids`: None when no fix says any.
         """
+        left = self._silence.hear_plain(reports.rows, heard_ms)
         fixes = _Fixes(reports, heard_ms, carriers, cell_ids)
-        # What is told of a silence is what was known before it ended, so where one may, fixes are taken one by one.
-        apart = self._silence.may_turn(reports.rows, heard_ms)
-        incidents = self._take(fixes.take(np.flatnonzero(~apart)))
-        for place in np.flatnonzero(apart).tolist():
+        incidents = self._take(fixes.take(np.flatnonzero(~left)))
+        # What is told of a silence is what was known before it ended, so where one may end, fixes are taken one by one.
+        for place in np.flatnonzero(left).tolist():
+            turns: list[Turn] = []
+            self._silence.hear_one(int(reports.rows[place]), int(heard_ms[place]), turns)
+            incidents += [self._turned(turn) for turn in turns]
             incidents += self._take(fixes.take(np.array([place])))
         incidents.sort(key=lambda incident: (incident.detected_at, incident.type, incident.activation_id))
         return [_emission(incident) for incident in incidents]
 
     def _take(self, fixes: "_Fixes") -> list[Incident]:
-        reports, heard_ms = fixes.reports, fixes.heard_ms
-        turns = self._silence.hear(reports.rows, heard_ms)
-        incidents = [self._turned(turn) for turn in turns]
+        reports = fixes.reports
         self._areas.place_all(reports.rows, reports.lat, reports.lon, fixes.carriers, fixes.cell_ids)
+        incidents = []
         for finding in self._health.observe(reports):
             place = {name: round(float(getattr(reports, name)[finding.place]), 7) for name in ("lat", "lon")}
-            incidents.append(self._found(finding, int(heard_ms[finding.place]), place))
+            incidents.append(self._found(finding, int(fixes.heard_ms[finding.place]), place))
         return incidents
 
     def next_wake_ms(self) -> int:

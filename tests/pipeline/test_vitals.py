@@ -29,8 +29,8 @@ def who(row: int) -> Who:
 
 def vitals(count: int = 1, source: str = "", period_s: float | None = 60.0, outages: Outages | None = None) -> Vitals:
     found = Vitals(who, outages=outages, source=source, rule_version="r1")
-    for row in range(count):
-        found.admit(row, T0, T0 + 30 * 86_400_000, period_s)
+    rows = np.arange(count)
+    found.admit(rows, np.full(count, T0), np.full(count, T0 + 30 * 86_400_000), np.full(count, period_s or 0.0))
     return found
 
 
@@ -118,7 +118,7 @@ def test_nothing_is_expected_when_supervision_has_ended() -> None:
 def test_state_survives_being_written() -> None:
     devices, other = vitals(), vitals()
     observe(devices, report(10, battery_pct=3), report(70), carrier="460-00")
-    other.load(0, devices.dump(0))
+    other.load(np.array([0]), [devices.dump(0)])
     assert wake(devices, 3600) == wake(other, 3600) != []
 
 
