@@ -68,6 +68,7 @@ class Agent(NamedTuple):
 
 AGENTS: dict[str, str] = {
     # name: the module that holds its AGENT
+    "locate": "agents.locate",
     "score": "agents.score",
     "alert": "agents.alert",
     "area": "agents.area",
