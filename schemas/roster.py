@@ -52,7 +52,7 @@ class RuleSet(Message, frozen=True, kw_only=True):
     """
 
     rule_set_id: Id
-    part: Literal["score", "alert", "task"]
+    part: Literal["score", "alert", "task", "notify"]
     version: Id
     effective_from: Moment
     body: dict[str, Any]

@@ -2,12 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from schemas.alert import Alert, Delivery, Release, Signal
+from schemas.alert import Alert, Release, Signal
 from schemas.audit import AuditEntry, Reading
 from schemas.command import Command, CommandResult
 from schemas.credential import Credential
 from schemas.fix import Fix
 from schemas.incident import Incident, Rejection
+from schemas.notification import Notification, Report
 from schemas.outage import Outage, Pulse
 from schemas.reference import Activation, Fence, Leave, Subject
 from schemas.roster import Roster, RuleSet
@@ -71,7 +72,13 @@ ALERTS = Topic(
 )
 ALERT_SIGNALS = Topic("alert-signals", "area_key", Signal, "incidents that may be part of an area's outage")
 ALERT_RELEASES = Topic("alert-releases", "subject_id", Release, "whether an incident is part of an area's outage")
-NOTIFICATIONS = Topic("notifications", "subject_id", Delivery, "what became of each message to somebody")
+NOTIFICATIONS = Topic(
+    "notifications", "subject_id", Notification, "what became of each message to somebody", retention_ms=400 * DAY_MS
+)
+NOTIFICATION_REPORTS = Topic("notification-reports", "subject_id", Report, "what senders and far sides tell of messages")
+NOTIFICATIONS_DEAD = Topic(
+    "notifications.dead", "subject_id", Notification, "messages given up, to be sent anew by a person", partitions=1
+)
 TASKS = Topic("tasks", "subject_id", Task, "work that an agency owns until it is done", retention_ms=800 * DAY_MS)
 COMMANDS = Topic("commands", "subject_id", Command, "all that a person decides", retention_ms=800 * DAY_MS)
 COMMAND_RESULTS = Topic("command-results", "subject_id", CommandResult, "what became of each command")
@@ -101,6 +108,8 @@ TOPICS: dict[str, Topic] = {
         ALERT_SIGNALS,
         ALERT_RELEASES,
         NOTIFICATIONS,
+        NOTIFICATION_REPORTS,
+        NOTIFICATIONS_DEAD,
         TASKS,
         COMMANDS,
         COMMAND_RESULTS,
@@ -127,6 +136,9 @@ TOPICS: dict[str, Topic] = {
         _rejected("scores"),
         _rejected("score-entries"),
         _rejected("notifications"),
+        _rejected("notification-reports"),
+        _rejected("alerts"),
+        _rejected("tasks"),
         _rejected("pulses"),
         _rejected("outages"),
     )
