@@ -27,6 +27,8 @@ Say = Callable[[str], None]
 PERIOD_S = 2.0
 SETTLE_S = 25.0
 """How long after the phones fell silent the demo waits for the last planted breach."""
+LAST_LOOK_S = 2.0
+"""The same after Ctrl-C, when somebody may just have set out."""
 NEXT_TRIP_S = 25.0
 
 
@@ -43,7 +45,10 @@ async def show(
     began_at = datetime.now(UTC)
     tokens = await introduce(build_town(began_at, people, breaching, seed), stack.broker, partitions, began_at)
     await asyncio.to_thread(_start_parts, stack)
-    say(f"Ready after {time.monotonic() - since:.1f} s. {people} phones report every {PERIOD_S:g} s over HTTP.\n")
+    say(f"Ready after {time.monotonic() - since:.1f} s. {people} phones report every {PERIOD_S:g} s over HTTP.")
+    if seconds is None:
+        say("Ctrl-C ends it.")
+    say("")
 
     ended = asyncio.Event()
     with _ending_at_signal(ended):
@@ -55,7 +60,7 @@ async def show(
             trips = group.create_task(_more_trips(town, planted, seed)) if seconds is None else None
             tally = await drive(town, stack.urls["gateway"], tokens, PERIOD_S, ended.is_set)
             ran_s = time.monotonic() - began
-            await _settle(story, planted, tally)
+            await _settle(story, planted, tally, patience_s=LAST_LOOK_S if seconds is None else SETTLE_S)
             for task in (watching, trips):
                 if task is not None:
                     task.cancel()
@@ -107,9 +112,9 @@ async def _more_trips(town: Town, planted: set[tuple[str, str]], seed: int) -> N
             planted.add((person.subject_id, person.fence_id))
 
 
-async def _settle(story: Story, planted: set[tuple[str, str]], tally: Tally) -> None:
-    """Wait until all that was accepted and planted has been seen, or for `SETTLE_S`."""
-    deadline = time.monotonic() + SETTLE_S
+async def _settle(story: Story, planted: set[tuple[str, str]], tally: Tally, patience_s: float) -> None:
+    """Wait until all that was accepted and planted has been seen, or for `patience_s`."""
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         if story.found(planted) and len(story.received_at_s) >= len(tally.accepted):
             return
@@ -130,7 +135,10 @@ async def _watch(broker: str, story: Story, say: Say) -> None:
             elif message.topic == INCIDENTS.name:
                 incident = decode(message.value, Incident)
                 if story.incident_seen(incident, message.timestamp / 1000):
-                    say(f"{datetime.now(UTC):%H:%M:%S}  {sentence(incident, 'en')}")
+                    delay_s = (incident.detected_at - incident.occurred_at).total_seconds()
+                    say(
+                        f"{datetime.now(UTC):%H:%M:%S}  {sentence(incident)} Settled {delay_s:.0f} s after it happened."
+                    )
             else:
                 story.rejected += 1
                 say(f"{datetime.now(UTC):%H:%M:%S}  refused: {msgspec.json.decode(message.value)['reason']}")
@@ -148,4 +156,6 @@ def farewell(summary: Summary, say: Say) -> None:
         say(
             f"From the gateway's receipt to the incident: {summary.p50_ms:g} ms (median), {summary.p99_ms:g} ms (99 %)."
         )
-    say("Where to look next: README.md, ARCHITECTURE.md; `fenceline --help`; `fenceline replay --help`.")
+    say("")
+    say("Where to look next: README.md tells how to judge a file of your own (`fenceline replay`) and how to run it;")
+    say("ARCHITECTURE.md follows one fix through the files; `.venv/bin/fenceline --help` lists the commands.")

@@ -28,7 +28,11 @@ class Summary(msgspec.Struct, frozen=True):
 
     def good(self) -> bool:
         """Whether every planted breach was found and nothing was lost."""
-        return self.breaches_found == self.breaches_expected and not self.fixes_lost and not self.fixes_rejected
+        return self.breaches_found == self.breaches_expected and self.kept()
+
+    def kept(self) -> bool:
+        """Whether nothing was lost."""
+        return not self.fixes_lost and not self.fixes_rejected
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:
