@@ -21,8 +21,8 @@ from fenceline.settings import settings
 def command(seconds: float | None, as_json: bool, devices: int, breaches: int, seed: int) -> None:
     """Start an embedded broker and Redis, a worker and the gateway, and let a small town report through it.
 
-    With --seconds, exit code 0 only if every planted breach was found and no fix was lost. Ctrl-C stops everything; then
-    exit code 0 if no fix was lost.
+    With --seconds, exit code 0 only if every planted breach was found and no fix was lost. Ctrl-C stops everything;
+    then exit code 0 if no fix was lost.
     """
     from fenceline.demo import show  # noqa: PLC0415  # the whole system; --help need not wait for it
     from fenceline.demo.stack import PartFailed, running  # noqa: PLC0415
