@@ -69,6 +69,8 @@ class Agent(NamedTuple):
 AGENTS: dict[str, str] = {
     # name: the module that holds its AGENT
     "locate": "agents.locate",
+    "watch": "agents.watch",
+    "outage": "agents.outage",
     "score": "agents.score",
     "alert": "agents.alert",
     "area": "agents.area",

@@ -3,13 +3,13 @@
 from agents.agent import Agent
 from pipeline.locate import LocateCore
 from pipeline.reference import Reference
-from schemas.topics import ACTIVATIONS, FENCES, FIXES, INCIDENTS, LEAVES, SUBJECTS
+from schemas.topics import ACTIVATIONS, FENCES, FIXES, INCIDENTS, LEAVES, OUTAGES, PULSES, SUBJECTS
 
 AGENT = Agent(
     name="locate",
     inputs=(FIXES,),
-    outputs=(INCIDENTS,),
-    reference=(FENCES, ACTIVATIONS, SUBJECTS, LEAVES),
+    outputs=(INCIDENTS, PULSES),
+    reference=(FENCES, ACTIVATIONS, SUBJECTS, LEAVES, OUTAGES),
     knowledge=Reference,
-    core=lambda _, reference: LocateCore(reference),
+    core=lambda partition, reference: LocateCore(reference, source=f"locate/{partition}"),
 )

@@ -30,6 +30,8 @@ from pipeline.ordering import DUPLICATE, JUDGE, LATE, WAIT, WINDOW_S, Order, Wai
 from pipeline.reference import Reference
 from pipeline.rejection import rejected, written_at
 from pipeline.step import Emission, Record
+from pipeline.vitals import VitalRules
+from pipeline.vitalsigns import VitalSigns
 from schemas.message import Invalid, Message
 from schemas.times import from_epoch, instant
 
@@ -46,6 +48,7 @@ class LocateRules(Message, frozen=True, kw_only=True, forbid_unknown_fields=True
     motion: MotionModel = MotionModel()
     verdict: VerdictRule = VerdictRule()
     reorder_s: float = WINDOW_S
+    vitals: VitalRules = VitalRules()
 
 
 class _Held(msgspec.Struct, frozen=True, array_like=True):
@@ -68,6 +71,7 @@ class _Saved(msgspec.Struct, frozen=True, array_like=True):
     clock_s: float
     extra: Any
     alarms: Any
+    vitals: bytes = b""
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -75,9 +79,12 @@ _DECODE = msgspec.msgpack.Decoder(_Saved).decode
 
 
 class LocateCore:
-    """The `pipeline.step.Core` of the topic `fixes`. `ignored` counts fixes that were set aside, by reason."""
+    """The `pipeline.step.Core` of the topic `fixes`. `ignored` counts fixes that were set aside, by reason.
 
-    def __init__(self, reference: Reference, rules: LocateRules | None = None) -> None:
+    `source` names the partition when its devices are counted for outages; they are not without it.
+    """
+
+    def __init__(self, reference: Reference, rules: LocateRules | None = None, source: str = "") -> None:
         self.rules = rules or LocateRules()
         self.reference = reference
         self.judgement = Judgement(reference, self.rules.motion, self.rules.verdict, self.rules.version)
@@ -85,6 +92,7 @@ class LocateCore:
         self.order = Order(self.rules.reorder_s)
         self.late = LateTracks(self.judgement)
         self.alarms = Alarms(self.judgement.teller)
+        self.vitals = VitalSigns(reference, self.judgement.activation, self.rules.vitals, source, self.rules.version)
         self.ignored: Counter[str] = Counter()
         self._row_of = np.full(0, -1, np.int64)  # by activation slot
         self._changed = np.zeros(0, np.bool_)
@@ -111,8 +119,10 @@ class LocateCore:
         slots, refused = self._who(fixes, batch, now)
         emissions += refused
         rows = self._rows(slots)
-        usable = self._usable(fixes, slots, rows, [record.offset for record in batch])
-        told = self.alarms.tell(fixes, rows, self.judgement.activation, usable)
+        fresh = self._fresh(fixes, rows, batch)
+        usable = self._usable(fixes, slots, rows, fresh)
+        told = self.vitals.observe(fixes, rows, fresh)
+        told += self.alarms.tell(fixes, rows, self.judgement.activation, usable)
         told += self._locate(fixes, rows, usable)
         told.sort(key=_place)
         return emissions + [one.emission for one in told]
@@ -148,8 +158,8 @@ class LocateCore:
     def _rows(self, slots: Numbers) -> Numbers:
         """The row of each activation, a new one for a new one; -1 for none."""
         known = len(self.reference.activations.ids)
-        if known > len(self._row_of):
-            grown = np.full(known + known // 4, -1, np.int64)
+        if known >= len(self._row_of):  # some room always: slots -1 and -2 are looked up, too
+            grown = np.full(known + known // 4 + 2, -1, np.int64)
             grown[: len(self._row_of)] = self._row_of
             self._row_of = grown
         rows = np.where(slots >= 0, self._row_of[slots], -1)
@@ -169,11 +179,17 @@ class LocateCore:
         self.order.expect(row, float(self.reference.activations.period_s[slot]))
         return row
 
-    def _usable(self, fixes: FixColumns, slots: Numbers, rows: Numbers, offsets: Sequence[int]) -> NDArray[np.bool_]:
-        """Which fixes are positions of their time, of somebody, and not yet in the state."""
-        usable = rows >= 0
+    def _fresh(self, fixes: FixColumns, rows: Numbers, batch: Sequence[Record]) -> NDArray[np.bool_]:
+        """Which fixes are of somebody, and not yet in the state."""
+        fresh = rows >= 0
         if self._restored_newer:
-            usable &= np.asarray(offsets)[fixes.record] > np.where(usable, self._saved_to[rows], -1)
+            offsets = np.array([record.offset for record in batch])
+            fresh &= offsets[fixes.record] > np.where(fresh, self._saved_to[rows], -1)
+        return fresh
+
+    def _usable(self, fixes: FixColumns, slots: Numbers, rows: Numbers, fresh: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of the `fresh` are positions of their time."""
+        usable = fresh.copy()
         self.ignored["outside of any activation"] += int((slots == -1).sum())
         for reason, odd in (
             ("before 2000", fixes.t < EARLIEST_S),
@@ -256,6 +272,10 @@ class LocateCore:
 
     def next_wake(self) -> datetime | None:
         """When the next timer is to fire."""
+        due_at, vital_at = self._next_timer(), self.vitals.next_wake()
+        return min(due_at, vital_at) if due_at and vital_at else due_at or vital_at
+
+    def _next_timer(self) -> datetime | None:
         while self._timers:
             due, row = self._timers[0]
             if self._due.get(row) == due:
@@ -266,8 +286,9 @@ class LocateCore:
     def wake(self, now: datetime) -> list[Emission]:
         """Fire all timers due by `now`, in order of their due time."""
         self._catch_up()
-        emissions: list[Emission] = []
-        while (due_at := self.next_wake()) is not None and due_at <= now:
+        emissions, rows = self.vitals.wake(now)
+        self._changed[rows] = True
+        while (due_at := self._next_timer()) is not None and due_at <= now:
             due, row = heappop(self._timers)
             del self._due[row]
             emissions += self._fire(row, due)
@@ -303,6 +324,7 @@ class LocateCore:
         if not edits:
             return
         self._caught_up += len(edits)
+        self.vitals.changed({slot for kind, slot in edits if kind == "activation"})
         rows = self.judgement.tracker.rows
         rows["clear_m"] = 0.0
         if any(kind == "leaves" for kind, _ in edits):
@@ -329,6 +351,7 @@ class LocateCore:
             self.judgement.concerns[row] = {concern.duty: concern for concern in saved.concerns}
         self.late.load(row, saved.extra)
         self.alarms.load(row, saved.alarms)
+        self.vitals.load(row, saved.vitals)
         self._schedule(row)
 
     def changed(self) -> Iterator[tuple[bytes, bytes | None]]:
@@ -345,6 +368,7 @@ class LocateCore:
                 self.order.clock_s.get(row, 0.0),
                 self.late.dump(row),
                 self.alarms.dump(row),
+                self.vitals.dump(row),
             )
             yield ids[self.judgement.activation[row]].encode(), _ENCODE(saved)
 

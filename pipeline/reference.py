@@ -1,4 +1,4 @@
-"""What is known before a fix is judged: fences, activations, subjects, leaves, from their compacted topics.
+"""What is known before a fix is judged: fences, activations, subjects, leaves, outages, from compacted topics.
 
 Two atlases: of fences for the subjects they name (`own`), found by subject, and of fences for all under an agency
 (`wide`), found by place. A duty is named by a number: 2 x slot in `own`, or 2 x slot + 1 in `wide`.
@@ -18,7 +18,9 @@ from fences.atlas import STAY_IN, Atlas
 from fences.schedule import CompiledSchedule, compile_schedule
 from pipeline.activations import Activations
 from pipeline.leave import LeaveBook
+from pipeline.outage import Outages
 from schemas.message import Invalid, decode
+from schemas.outage import Outage
 from schemas.reference import Activation, Fence, Leave, Subject
 from schemas.times import from_epoch
 
@@ -36,6 +38,7 @@ class Reference:
         self.own, self.wide = Atlas(), Atlas()
         self.activations = Activations()
         self.leaves = LeaveBook()
+        self.outages = Outages()
         self.edits: list[tuple[str, int]] = []
         self._own_of: dict[str, list[int]] = {}  # subject_id: duties
         self._stay_of: dict[str, list[int]] = {}  # agency: duties to stay in
@@ -55,6 +58,8 @@ class Reference:
                 self._learn_subject(key, value)
             elif topic == "leaves":
                 self._learn_leave(key, value, at)
+            elif topic == "outages":
+                self._learn_outage(value)
             else:
                 return Invalid(f"{topic} is no reference topic")
         except (Invalid, UnicodeDecodeError) as why:
@@ -200,6 +205,10 @@ class Reference:
         self.leaves.learn(decode(value, Leave), at.timestamp())
         if self.leaves.edition != edition:
             self.edits.append(("leaves", 0))
+
+    def _learn_outage(self, value: bytes | None) -> None:
+        if value is not None:
+            self.outages.learn(decode(value, Outage))
 
     def introduce(self, device_id: str) -> int:
         """The activation of an unknown device in an open world: its own subject, throughout."""

@@ -52,6 +52,7 @@ class Silence:
         self._figures = self.rule.array()
         self._apart = np.zeros(0, np.bool_)
         self._columns = hearing.columns(self.rows, self._apart)
+        self._soonest_ms = NEVER_MS  # no row is due before; looking for the row that is takes a while
 
     def reserve(self, count: int) -> None:
         """Have at least `count` rows; new ones are not listened to."""
@@ -64,7 +65,10 @@ class Silence:
             self._columns = hearing.columns(more, self._apart)
 
     def listen(self, rows: Rows, since_ms: Ms, until_ms: Ms, period_s: NDArray[np.float64]) -> None:
-        """Take new activations in `rows` (n,); known ones get their new end and period. `period_s`: 0, to be learnt."""
+        """Take new activations in `rows` (n,); known ones get their new end and period.
+
+        `since_ms`: 0, from their first hearing on. `period_s`: 0, to be learnt.
+        """
         self.reserve(int(rows.max(initial=-1)) + 1)
         state = self.rows
         state["until_ms"][rows] = until_ms
@@ -78,10 +82,17 @@ class Silence:
         period = np.where(fixed > 0, fixed, self._figures[3])
         patience = np.clip(self._figures[0] * period, self._figures[1], self._figures[2]).astype(np.int64)
         state["patience_ms"][rows[fresh]] = patience[fresh]
-        heard = rows[state["silent_since_ms"][rows] == 0]
+        heard = rows[(state["silent_since_ms"][rows] == 0) & (state["heard_ms"][rows] != 0)]
         patience = np.minimum(state["patience_ms"][heard] << state["damping"][heard], int(self._figures[2]))
         due = state["heard_ms"][heard] + patience
         state["due_ms"][heard] = np.where(due < state["until_ms"][heard], due, NEVER_MS)
+        self._soonest_ms = min(self._soonest_ms, int(due.min(initial=NEVER_MS)))
+
+    def load(self, rows: Rows, states: bytes) -> None:
+        """Take back the bytes of `rows` (n,)."""
+        self.reserve(int(rows.max(initial=-1)) + 1)
+        self.rows[rows] = np.frombuffer(states, ROW)
+        self._soonest_ms = min(self._soonest_ms, int(self.rows["due_ms"][rows].min(initial=NEVER_MS)))
 
     def _settle(self, row: int) -> None:
         state = self.rows[row]
@@ -106,6 +117,8 @@ class Silence:
         left = np.zeros(len(slots), np.bool_)
         hearing.hear(self._columns, slots, heard_ms, self._figures, left)
         self._apart[slots[left]] = False
+        if len(heard_ms):
+            self._soonest_ms = min(self._soonest_ms, int(heard_ms.min()) + round(self._figures[1]))
         return left
 
     def hear_one(self, row: int, at_ms: int, turns: list[Turn]) -> None:
@@ -171,17 +184,14 @@ class Silence:
             never_heard=not state["hearings"],
         )
 
-    def quiet(self, now_ms: int) -> Rows:
-        """The rows that are overdue or silent at `now_ms`."""
-        return np.flatnonzero((self.rows["due_ms"] <= now_ms) | (self.rows["silent_since_ms"] != 0))
-
     def next_wake_ms(self) -> int:
-        """When `wake` next has something to do; `NEVER_MS`: never."""
-        due = int(self.rows["due_ms"].min()) if len(self.rows) else NEVER_MS
-        return due if due == NEVER_MS else due + round(self.rule.hold_s * 1000)
+        """When `wake` may next have something to do, at the earliest; `NEVER_MS`: never."""
+        return self._soonest_ms if self._soonest_ms == NEVER_MS else self._soonest_ms + round(self.rule.hold_s * 1000)
 
     def wake(self, now_ms: int) -> list[Turn]:
         """Those that fell silent and were held long enough by `now_ms`, in order of when they did."""
         late = np.flatnonzero(self.rows["due_ms"] <= now_ms - round(self.rule.hold_s * 1000))
         late = late[np.argsort(self.rows["due_ms"][late], kind="stable")]
-        return [self._fall_silent(row) for row in late.tolist()]
+        turns = [self._fall_silent(row) for row in late.tolist()]
+        self._soonest_ms = int(self.rows["due_ms"].min(initial=NEVER_MS))
+        return turns

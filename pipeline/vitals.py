@@ -101,6 +101,8 @@ class Vitals:
         self._pulse_due_ms = NEVER_MS
         self._calm = 0
         self._unmarked: dict[int, Incident] = {}
+        self.turned: list[int] = []
+        """Rows that a timer changed, for whoever keeps their state to take note of and clear."""
 
     def admit(self, rows: Rows, since_ms: Ms, until_ms: Ms, period_s: NDArray[np.float64]) -> None:
         """Watch over `rows` (n,) from `since_ms` until before `until_ms`; known ones take their new end and period.
@@ -111,8 +113,7 @@ class Vitals:
             return
         self._health.reserve(int(rows.max()) + 1)
         self._silence.listen(rows, since_ms, until_ms, period_s)
-        if self._source and self._pulse_due_ms == NEVER_MS:
-            self._pulse_due_ms = int(since_ms.min()) // PULSE_MS * PULSE_MS + PULSE_MS
+        self._begin_pulse(int(since_ms.min()))
 
     def dismiss(self, row: int) -> None:
         """Leave `row` free for another."""
@@ -130,14 +131,17 @@ class Vitals:
         """Take back what `dump` gave, for rows (n,) that were admitted or will be."""
         if not len(rows):
             return
-        count = int(rows.max()) + 1
-        self._silence.reserve(count)
-        self._health.reserve(count)
+        self._health.reserve(int(rows.max()) + 1)
         first, size = hearing.ROW.itemsize, hearing.ROW.itemsize + health.ROW.itemsize
-        self._silence.rows[rows] = np.frombuffer(b"".join(state[:first] for state in states), hearing.ROW)
+        self._silence.load(rows, b"".join(state[:first] for state in states))
         self._health.rows[rows] = np.frombuffer(b"".join(state[first:size] for state in states), health.ROW)
         for row, state in zip(rows.tolist(), states, strict=True):
             self._areas.put(row, state[size:].decode().split())
+        self._begin_pulse(int(self._silence.rows["heard_ms"][rows].max()))
+
+    def _begin_pulse(self, since_ms: int) -> None:
+        if self._source and self._pulse_due_ms == NEVER_MS:
+            self._pulse_due_ms = since_ms // PULSE_MS * PULSE_MS + PULSE_MS
 
     def observe(
         self,
@@ -177,7 +181,9 @@ class Vitals:
 
     def wake(self, now_ms: int) -> list[Emission]:
         """Silences that are due, and the partition's pulse."""
-        emissions = [_emission(self._turned(turn)) for turn in self._silence.wake(now_ms)]
+        turns = self._silence.wake(now_ms)
+        self.turned += [turn.row for turn in turns]
+        emissions = [_emission(self._turned(turn)) for turn in turns]
         if self._pulse_due_ms <= now_ms:
             emissions += self._marked(now_ms)
             emissions += self._pulse(now_ms // PULSE_MS * PULSE_MS)

@@ -32,7 +32,7 @@ def told(turns: list[Turn]) -> list[tuple[str, float, float]]:
 def test_silence_is_found_by_the_timer_and_dates_from_the_last_hearing() -> None:
     silence = listening(60.0)
     assert hear(silence, 10, 70, 130) == []
-    assert silence.next_wake_ms() == T0 + (130 + 180 + 20) * 1000
+    assert silence.next_wake_ms() <= T0 + (130 + 180 + 20) * 1000
     assert silence.wake(T0 + 329_999) == []
     assert told(silence.wake(T0 + 330_000)) == [("silent", 130, 310)]
     assert silence.next_wake_ms() == NEVER_MS
@@ -57,6 +57,7 @@ def test_a_device_never_heard_is_silent_since_its_activation() -> None:
 def test_nothing_is_expected_after_the_end() -> None:
     silence = listening(60.0, until_ms=T0 + 20 * MINUTE)
     hear(silence, *range(0, 1190, 60))
+    assert silence.wake(T0 + 90 * MINUTE) == []
     assert silence.next_wake_ms() == NEVER_MS
 
 
@@ -123,7 +124,7 @@ def test_a_forgotten_row_is_as_new() -> None:
     silence = listening(60.0)
     hear(silence, 10, 20)
     silence.forget(0)
-    assert silence.next_wake_ms() == NEVER_MS
+    assert silence.wake(T0 + 90 * MINUTE) == []
     silence.listen(np.array([0]), np.array([T0]), np.array([NEVER_MS]), np.array([0.0]))
     assert silence.wake(T0 + 3600_000)[0].never_heard
 

@@ -1,0 +1,160 @@
+"""How do fixes reach `pipeline.vitals`? Their fields that tell of the device, as columns, by the rows of `locate`.
+
+A hearing is an arrival, by the gateway's clock or the broker's. Where nobody says when a fix arrived (in a file),
+nothing is said of silence.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.columns import FixColumns
+from pipeline.health import NO, UNKNOWN, YES, Reports
+from pipeline.hearing import NEVER_MS
+from pipeline.judgement import Told
+from pipeline.reference import Reference
+from pipeline.step import Emission
+from pipeline.vitals import VitalRules, Vitals, Who
+from schemas.times import from_epoch
+
+Numbers = NDArray[np.int64]
+
+_SATELLITE_PROVIDERS = ("gnss", "gps")
+_LEAST_SATELLITES = 4
+_LAST_S = 253402300799.0  # the end of the year 9999
+_CHARGING = {None: UNKNOWN, False: NO, True: YES}
+
+
+class VitalSigns:
+    """The vitals of a core. `activation[row]`: which activation a row of the core is about."""
+
+    def __init__(
+        self, reference: Reference, activation: Sequence[int], rules: VitalRules, source: str, rule_version: str
+    ) -> None:
+        self._reference = reference
+        self._activation = activation
+        self._vitals = Vitals(self._who, rules, reference.outages, source=source, rule_version=rule_version)
+        self._admitted = np.zeros(0, np.bool_)
+        self._loaded: list[tuple[int, bytes]] = []
+
+    def _who(self, row: int) -> Who:
+        known = self._reference.activations
+        slot = self._activation[row]
+        return Who(
+            known.ids[slot],
+            known.devices[slot],
+            known.subjects.names[known.subject[slot]],
+            known.agencies.names[known.agency[slot]],
+        )
+
+    def observe(self, fixes: FixColumns, rows: Numbers, fresh: NDArray[np.bool_]) -> list[Told]:
+        """What the `fresh` of `fixes` tell of their devices; all of it at the place of the last fix of the batch."""
+        self._settle()
+        at = np.flatnonzero(fresh)
+        if not len(at):
+            return []
+        heard_ms = np.round(fixes.arrived_s[at] * 1000).astype(np.int64)
+        self._admit(rows[at], heard_ms)
+        reports, carriers, cells = _reports(fixes, rows[at], at)
+        return [Told(int(at[-1]), one) for one in self._vitals.observe(reports, heard_ms, carriers, cells)]
+
+    def _admit(self, rows: Numbers, heard_ms: Numbers) -> None:
+        count = int(rows.max()) + 1
+        if count > len(self._admitted):
+            more = np.zeros(max(count, 2 * len(self._admitted)), np.bool_)
+            more[: len(self._admitted)] = self._admitted
+            self._admitted = more
+        new = np.flatnonzero(~self._admitted[rows])
+        if len(new):
+            first, places = np.unique(rows[new], return_index=True)
+            self._enter(first, heard_ms[new[places]])
+
+    def _enter(self, rows: Numbers, since_ms: Numbers) -> None:
+        known = self._reference.activations
+        slots = np.array([self._activation[row] for row in rows.tolist()], np.int64)
+        until_s = known.t_until[slots]
+        until_ms = np.full(len(slots), NEVER_MS)
+        ends = until_s < _LAST_S
+        until_ms[ends] = np.round(until_s[ends] * 1000)
+        self._vitals.admit(rows, since_ms, until_ms, known.period_s[slots].astype(np.float64))
+        self._admitted[rows] = True
+
+    def changed(self, slots: Collection[int]) -> None:
+        """Activations in `slots` got another end or period."""
+        if not slots:
+            return
+        self._settle()
+        rows = [row for row, slot in enumerate(self._activation) if slot in slots and row < len(self._admitted)]
+        known = np.array([row for row in rows if self._admitted[row]], np.int64)
+        if len(known):
+            self._enter(known, np.zeros(len(known), np.int64))
+
+    def next_wake(self) -> datetime | None:
+        """When `wake` may next have something to do."""
+        self._settle()
+        due_ms = self._vitals.next_wake_ms()
+        return None if due_ms >= NEVER_MS else from_epoch(min(due_ms / 1000, _LAST_S))
+
+    def wake(self, now: datetime) -> tuple[list[Emission], list[int]]:
+        """What timers due by `now` say, and the rows that they changed."""
+        self._settle()
+        emissions = self._vitals.wake(int(now.timestamp() * 1000))
+        rows, self._vitals.turned = self._vitals.turned, []
+        return emissions, rows
+
+    def dump(self, row: int) -> bytes:
+        """What `load` takes back."""
+        self._settle()
+        return self._vitals.dump(row) if row < len(self._admitted) and self._admitted[row] else b""
+
+    def load(self, row: int, state: bytes) -> None:
+        """Take back what `dump` gave; in bulk, when it is first needed."""
+        if state:
+            self._loaded.append((row, state))
+
+    def _settle(self) -> None:
+        if not self._loaded:
+            return
+        loaded, self._loaded = self._loaded, []
+        rows = np.array([row for row, _ in loaded], np.int64)
+        self._vitals.load(rows, [state for _, state in loaded])
+        count = int(rows.max()) + 1
+        if count > len(self._admitted):
+            self._admitted = np.append(self._admitted, np.zeros(count - len(self._admitted), np.bool_))
+        self._enter(np.unique(rows), np.zeros(len(np.unique(rows)), np.int64))
+
+
+def _reports(
+    fixes: FixColumns, rows: Numbers, at: Numbers
+) -> tuple[Reports, list[str | None] | None, list[str | None] | None]:
+    all_ = len(at) == len(fixes.fixes)
+    chosen = fixes.fixes if all_ else [fixes.fixes[place] for place in at.tolist()]
+    n = len(chosen)
+    none = np.zeros(n, np.bool_)
+    alarms = [fix.alarms for fix in chosen]
+    low, off = none, none
+    if any(alarms):
+        low = np.array(["low_battery" in names for names in alarms], np.bool_)
+        off = np.array(["power_off" in names for names in alarms], np.bool_)
+    reports = Reports(
+        rows=rows,
+        fix_ms=np.round(fixes.t[at] * 1000).astype(np.int64),
+        received_ms=np.round(fixes.received_s[at] * 1000).astype(np.int64),
+        lat=fixes.lat[at],
+        lon=fixes.lon[at],
+        satellite=np.array([_by_satellite(fix.provider, fix.satellites) for fix in chosen], np.bool_),
+        battery_pct=np.array([fix.battery_pct for fix in chosen], np.float64),
+        charging=np.array([_CHARGING[fix.charging] for fix in chosen], np.int8),
+        low_alarm=low,
+        power_off=off,
+        mock=np.array([fix.mock for fix in chosen], np.bool_),
+    )
+    carriers = [fix.carrier for fix in chosen]
+    cells = [fix.cell_id for fix in chosen]
+    return reports, carriers if any(carriers) else None, cells if any(cells) else None
+
+
+def _by_satellite(provider: str | None, satellites: int | None) -> bool:
+    return provider in _SATELLITE_PROVIDERS or (provider is None and (satellites or 0) >= _LEAST_SATELLITES)
