@@ -8,11 +8,11 @@
 
 - `event` is a `Record` or a `Wake`; `now` is when the record was written, or when the timer was due. No other clock.
 - Raise `Invalid` (as `schemas.message.decode` does) for a record that cannot be used: it goes to `<topic>.rejected`.
-- A key has one timer, `Step.wake_at`. Each step sets it anew, and None takes it away. A timer that is due fires before a
+- A key has one timer, `Step.wake_at`. Each step sets it anew, None takes it away. A timer that is due fires before a
   record that was written later is judged, so it does not matter how records were batched, or when they were read.
 - `Step(state=None)` forgets the key.
-- State is data: a frozen msgspec Struct. Moments in it are `Instant`s again after a crash, or their texts, and with them
-  ids, would differ; so they stand as fields of a `Message`, or are annotated `Instant`. Anything else is refused at once.
+- State is data: a frozen msgspec Struct. Its moments are `Instant`s again after a crash, else their texts and the
+  ids, would differ: they stand as fields of a `Message`, or are annotated `Instant`. Anything else is refused at once.
 
 An error in the rule itself is a fault of ours, not of the data, and still must not stop the stream: the record goes to
 the rejected topic with the error's name, a timer is tried again a minute later, and the traceback waits in `faults` for
