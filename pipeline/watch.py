@@ -16,12 +16,13 @@ from typing import Any
 
 import msgspec
 
+from pipeline.hearsay import heard
 from pipeline.leave import Permit, Stray, check, excusing, granted
 from pipeline.rejection import written_at
 from pipeline.step import Emission, Record, Step, Wake
 from schemas.ids import event_id
 from schemas.incident import Incident
-from schemas.message import Invalid, convert, decode
+from schemas.message import Invalid, convert
 from schemas.reference import Leave
 from schemas.times import Instant, from_epoch, instant
 
@@ -57,16 +58,17 @@ class Watched(msgspec.Struct, frozen=True):
 def watch(key: str, state: Watched | None, event: Record | Wake, reference: object, now: datetime) -> Step[Watched]:  # noqa: ARG001
     """What follows for the person `key` from `event`; the rule of the agent `watch`.
 
-    Raises:
-        Invalid: a record that is no incident or leave of this person.
+    What is no incident, or no leave of this person, is passed over: others read these topics too, and one of them says so.
     """
     state = state or Watched(instant(now))
     emissions: list[Emission] = []
     if isinstance(event, Record):
         if event.topic == LEAVE_CHANGES:
-            state = _change(key, state, decode(event.value, Leave), written_at(event, now), emissions)
+            leave = heard(event.value, Leave)
+            state = _change(key, state, leave, written_at(event, now), emissions) if leave else state
         else:
-            state = _remember(state, decode(event.value, Incident), now, emissions)
+            incident = heard(event.value, Incident)
+            state = _remember(state, incident, now, emissions) if incident else state
     state = _tell(state, now, emissions)
     state = _without_old(state, now)
     if not state.permits and not state.breaches:
@@ -75,9 +77,12 @@ def watch(key: str, state: Watched | None, event: Record | Wake, reference: obje
 
 
 def _change(key: str, state: Watched, leave: Leave, at: datetime, emissions: list[Emission]) -> Watched:
+    try:
+        check(leave)
+    except Invalid:
+        return state
     if leave.subject_id != key:
-        raise Invalid(f"leave of {leave.subject_id} under the key {key}", "$.subject_id")
-    check(leave)
+        return state
     before = state.permits.get(leave.leave_id)
     permit = granted(leave, at.timestamp(), before)
     permits = {name: known for name, known in state.permits.items() if name != leave.leave_id}
