@@ -64,7 +64,7 @@ STATE = np.dtype(
 
 # Places in the array of parameters that the kernel reads; see fences.tracker.MotionModel for what they mean.
 (MEMORY_S, JITTER_SHARE, JITTER_M, THROW_RATE, THROW_STAYS, THROW_M, WANDER, GO_S, STOP_S, CHANGE_S,
- WALK_MPS, WALK_S, DRIVE_MPS, DRIVE_S, LEARN, LEAST_M, MOST_M, DEFAULT_M, MARGIN_M, SIGMAS) = range(20)  # fmt: skip
+ WALK_MPS, WALK_S, DRIVE_MPS, DRIVE_S, LEARN, LEAST_M, MOST_M, DEFAULT_M, MARGIN_M, SIGMAS, FIRST_WORTH, FAIR) = range(22)  # fmt: skip
 
 _LEAST_WEIGHT = 3e-4  # hypotheses lighter than this share are let go
 _SHOWN_WEIGHT = 2e-3  # lighter ones are not asked about fences
@@ -278,7 +278,7 @@ def advance(
         claim = min(max(claim, p[LEAST_M]), p[MOST_M])
         first = s.count[r] == 0
         if first:
-            s.claim_m[r], s.worth[r] = claim, 1.0
+            s.claim_m[r], s.worth[r] = claim, max(p[FIRST_WORTH], p[DEFAULT_M] / claim)
         else:
             s.claim_m[r] = math.sqrt(s.claim_m[r] * claim)
         c = min(max(s.worth[r] * s.claim_m[r], p[LEAST_M]), p[MOST_M])
@@ -326,8 +326,14 @@ def advance(
                     h = children[j]
                     spread = h[PPP] + 2.0 * c * h[PPU] + c * c * h[PUU] + jitter2
                     ex, ey = x - h[PX] - c * h[UX], y - h[PY] - c * h[UY]
-                    surprise = min(0.5 * (ex * ex + ey * ey) / spread, 4.0) - 1.0
-                    step = p[LEARN] * child_w[2 * j] / total * surprise * min(dt / 15.0, 4.0)
+                    surprise = min(0.5 * (ex * ex + ey * ey) / spread, 5.0) - p[FAIR]
+                    step = (
+                        max(p[LEARN], 0.5 / (s.count[r] + 4.0))
+                        * child_w[2 * j]
+                        / total
+                        * surprise
+                        * min(dt / 15.0, 4.0)
+                    )
                     s.worth[r] = min(max(s.worth[r] * math.exp(step), 0.3), 12.0)
             # keep the heaviest; what says the same is one
             m = 0
@@ -405,3 +411,6 @@ def advance(
                     out_thrown[i, m] = s.thrown[r, k]
                     m += 1
             out_n[i] = m
+            for k in range(m, HYPOTHESES):
+                out_lat[i, k], out_lon[i, k] = out_lat[i, 0], out_lon[i, 0]
+                out_sigma[i, k], out_w[i, k], out_thrown[i, k] = 1.0, 0.0, 0

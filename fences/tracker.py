@@ -33,21 +33,23 @@ class MotionModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     throw_stays: float = 0.5
     throw_m: float = 150.0
     wander: float = 0.02
-    go_s: float = 1800.0
+    go_s: float = 3600.0
     stop_s: float = 240.0
     change_s: float = 600.0
     walk_mps: float = 1.0
     walk_s: float = 90.0
     drive_mps: float = 9.0
     drive_s: float = 45.0
-    learn: float = 0.03
+    learn: float = 0.02
+    first_worth: float = 1.2
+    fair: float = 0.85
     least_m: float = 3.0
     most_m: float = 50.0
-    default_m: float = 10.0
+    default_m: float = 12.0
 
     def array(self, margin_m: float, sigmas: float) -> Column:
         """As the kernel reads it; a fix is near a boundary within `margin_m` and `sigmas` of its spread."""
-        p = np.zeros(20)
+        p = np.zeros(22)
         for name in self.__struct_fields__:
             p[getattr(motion, name.upper())] = getattr(self, name)
         p[motion.MARGIN_M], p[motion.SIGMAS] = margin_m, sigmas
@@ -115,8 +117,7 @@ class Tracker:
             shown, used, there_lat, there_lon, sigma, weight, thrown,
         )  # fmt: skip
         at = np.flatnonzero(shown)
-        weight = np.where(np.arange(motion.HYPOTHESES) < used[at, None], weight[at], 0.0)
-        return Sightings(at, there_lat[at], there_lon[at], sigma[at], weight, thrown[at])
+        return Sightings(at, there_lat[at], there_lon[at], sigma[at], weight[at], thrown[at])
 
     def settle(self, row: int, lat: float, lon: float, clear_m: float) -> None:
         """No boundary that matters to `row` is within `clear_m` of the place (lat, lon)."""

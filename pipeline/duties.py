@@ -88,7 +88,7 @@ class Duties:
     def subject(self, activation: int) -> str:
         """Whose activation it is."""
         known = self.reference.activations
-        return known.subjects.names[known.subject[activation]]
+        return known.subjects.names[int(known.subject[activation])]
 
     def next_edge(self, activation: int, duty: int, after_s: float) -> Edge | None:
         """The first edge of the duty later than `after_s`."""

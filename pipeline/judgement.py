@@ -6,7 +6,7 @@ reaches a half, and end where the duty is plainly kept again.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -28,6 +28,8 @@ MARGIN_M, SIGMAS = 20.0, 4.5
 REACH_M, REACH_S = 400.0, 45.0
 GROUND = 8
 """How many fixes are evidence."""
+GAP_S = 150.0
+"""A longer time between two fixes is a gap: what comes from inside it later is judged by `pipeline.late`."""
 ROUND = motion.RING - GROUND
 """How many fixes of a row are moved on at once, so that what was before each is still remembered."""
 
@@ -74,7 +76,7 @@ class Judgement:
     """The verdicts on a core's activations. `activation[row]`: which one a row is about."""
 
     def __init__(self, reference: Reference, model: MotionModel, rule: VerdictRule, rule_version: str) -> None:
-        self.reference, self.rule = reference, rule
+        self.reference, self.rule, self.rule_version = reference, rule, rule_version
         self.duties = Duties(reference)
         self.teller = Teller(reference, rule_version)
         self.tracker = Tracker(model, rule.tolerance_m + MARGIN_M, SIGMAS)
@@ -86,26 +88,27 @@ class Judgement:
 
     def judge(self, fixes: Judged) -> list[Told]:
         """What follows from `fixes`."""
-        turn = self._rank(fixes.rows) // ROUND
-        if not turn.any():
-            return self._judge(fixes)
-        told: list[Told] = []
-        for number in range(int(turn.max()) + 1):
-            told += self._judge(Judged(*(column[turn == number] for column in fixes)))
-        return told
+        return [one for part in self.rounds(fixes) for one in self.judge_round(part)]
 
-    def _rank(self, rows: Numbers) -> Numbers:
-        """Which fix of its row each is, from 0."""
-        each = np.arange(len(rows))
-        self._stamp[rows] = each
-        if (self._stamp[rows] == each).all():
-            return np.zeros(len(rows), np.int64)
-        order = np.argsort(rows, kind="stable")
-        starts = np.append(True, np.diff(rows[order]) != 0)
-        first = np.flatnonzero(starts)
-        rank = np.empty_like(each)
-        rank[order] = each - np.repeat(first, np.diff(np.append(first, len(rows))))
-        return rank
+    def rounds(self, fixes: Judged) -> Iterator[Judged]:
+        """`fixes` in parts that `judge_round` takes: at most `ROUND` of a row, and none but its first after a gap."""
+        each = np.arange(len(fixes.rows))
+        self._stamp[fixes.rows] = each
+        if (self._stamp[fixes.rows] == each).all():  # no row twice
+            yield fixes
+            return
+        order = np.argsort(fixes.rows, kind="stable")
+        starts = np.append(True, np.diff(fixes.rows[order]) != 0)
+        breaks = starts | np.append(True, np.diff(fixes.t[order]) > GAP_S)
+        since = each - np.maximum.accumulate(np.where(breaks, each, 0))
+        new = np.cumsum(breaks | (since % ROUND == 0))
+        turn = np.empty_like(each)
+        turn[order] = new - np.maximum.accumulate(np.where(starts, new, 0))
+        by_turn = np.argsort(turn, kind="stable")
+        ends = np.flatnonzero(np.diff(turn[by_turn], append=-1))
+        for places in np.split(by_turn, ends[:-1] + 1):
+            columns: list[Any] = [column[places] for column in fixes]
+            yield Judged(*columns)
 
     def reserve(self, count: int) -> None:
         """Have at least `count` rows."""
@@ -113,12 +116,14 @@ class Judgement:
         if len(self._stamp) < len(self.tracker.rows):
             self._stamp = np.zeros(len(self.tracker.rows), np.int64)
 
-    def _judge(self, fixes: Judged) -> list[Told]:
+    def judge_round(self, fixes: Judged) -> list[Told]:
+        """What follows from one of `rounds`."""
         told: list[Told] = []
         seen = self.tracker.advance(fixes.rows, fixes.t, fixes.lat, fixes.lon, fixes.accuracy_m)
         if not len(seen.at):
             return told
-        of = Judged(*(column[seen.at] for column in fixes))
+        columns: list[Any] = [column[seen.at] for column in fixes]
+        of = Judged(*columns)
         pairs = self._pairs(of, seen)
         speaks = pairs.chance >= 0.5
         last_of_row = dict(zip(of.rows.tolist(), range(len(of.rows)), strict=True))
@@ -163,8 +168,9 @@ class Judgement:
         who = np.concatenate([near, np.array(own_of, np.int64)])
         duty = np.concatenate([zones, np.array(own, np.int64)])
         # one order, each once
-        key = np.unique(who * (int(duty.max(initial=0)) + 1) + duty)
-        who, duty = np.divmod(key, int(duty.max(initial=0)) + 1)
+        width = int(duty.max(initial=0)) + 1
+        key = np.unique(who * width + duty)
+        who, duty = key // width, key % width
         holds = reference.in_force(duty, of.t[who])
         pair, k = np.nonzero((seen.weight[who] > 0) & (holds[:, None] | (np.arange(seen.weight.shape[1]) == 0)))
         j = who[pair]

@@ -25,7 +25,7 @@ from pipeline.breaches import LATE_S
 from pipeline.columns import EARLIEST_S, FUTURE_S, FixColumns, fix_columns
 from pipeline.duties import NEVER, Concern
 from pipeline.judgement import NO_FIXES, Judged, Judgement, Told
-from pipeline.late import LateTracks
+from pipeline.late import Fix, LateTracks
 from pipeline.ordering import DUPLICATE, JUDGE, LATE, WAIT, WINDOW_S, Order, Waiting
 from pipeline.reference import Reference
 from pipeline.rejection import rejected, written_at
@@ -231,15 +231,12 @@ class LocateCore:
         told = self._judge(judged, freed)
         for place in sorted(tardy):
             row = int(rows[place])
-            one = (
-                float(fixes.t[place]),
-                float(fixes.lat[place]),
-                float(fixes.lon[place]),
-                float(fixes.accuracy_m[place]),
-            )
-            emissions, taken = self.late.take(row, *one)
-            self.ignored["late, and between fixes already judged" if not taken else "late, judged"] += 1
+            fix = Fix(*(float(column[place]) for column in (fixes.t, fixes.lat, fixes.lon, fixes.accuracy_m)))
+            clock = max(float(fixes.received_s[place]), float(self.judgement.tracker.rows["t"][row]))
+            emissions, taken = self.late.take(row, fix, clock)
+            self.ignored["late, judged" if taken else "late, and between fixes already judged"] += 1
             told += [Told(place, emission) for emission in emissions]
+            self._schedule(row)
         return told
 
     def _judge(self, judged: Judged, freed: Sequence[tuple[Any, ...]]) -> list[Told]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fences import motion
+from fences import motion, plane
 from fences.atlas import STAY_IN
 from fences.tracker import Sightings
 from pipeline.step import Emission
@@ -58,6 +58,14 @@ def passages(judgement: "Judgement", of: "Judged", seen: Sightings) -> Iterator[
     own = [(n, one) for n, act in enumerate(activation.tolist()) for one in reference.fixed_duties(act)
            if reference.atlas(one).rule[one >> 1] != STAY_IN]  # fmt: skip
     pairs = sorted({*zip(way.tolist(), duty.tolist(), strict=True), *own})
+    if not pairs:
+        return
+    # A boundary lies between two places outside only if both are nearer to it than they are to each other.
+    n, duty = np.array(pairs, np.int64).T
+    outside = -reference.depth_m(np.append(lat0[n], lat1[n]), np.append(lon0[n], lon1[n]), np.append(duty, duty))
+    start, end = outside.reshape(2, -1)
+    length = plane.distance_m(lat0[n], lon0[n], lat1[n], lon1[n])
+    pairs = [pairs[k] for k in np.flatnonzero((start > 0) & (end > 0) & (start + end <= 1.02 * length)).tolist()]
     for n, one in pairs:
         j = int(those[n])
         emission = _passage(
