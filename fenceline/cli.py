@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tap": ("tap", "see what goes by on a topic"),
     "gateway": ("gateway", "take in positions over HTTP and MQTT"),
     "token": ("token", "issue, revoke and list tokens"),
+    "replay": ("replay", "judge a file of fixes, or history; try a draft of the rules"),
     "explain": ("explain", "say why an incident was raised, in words and in a picture"),
     "load": ("load", "write fences, subjects, activations or leaves to their topics"),
     "fences": ("fences", "check files of fences"),

@@ -29,7 +29,6 @@ from schemas.message import Invalid
 from schemas.reference import Confirm, Fence, Schedule, Severity
 
 ALL = "*"
-SHIPPED = "builtin"
 
 
 class FenceDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,9 +58,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def version(self) -> str:
-        """A name for exactly these rules, which incidents carry."""
+        """A name for exactly these rules, which incidents carry; empty for those that come with the program."""
         if self == Rules():
-            return SHIPPED
+            return ""
         return sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:12]
 
 

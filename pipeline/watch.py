@@ -58,7 +58,7 @@ class Watched(msgspec.Struct, frozen=True):
 def watch(key: str, state: Watched | None, event: Record | Wake, reference: object, now: datetime) -> Step[Watched]:  # noqa: ARG001
     """What follows for the person `key` from `event`; the rule of the agent `watch`.
 
-    What is no incident, or no leave of this person, is passed over: others read these topics too, and one of them says so.
+    What is no incident, or no leave of this person, is passed over: others read these topics too, and one says so.
     """
     state = state or Watched(instant(now))
     emissions: list[Emission] = []
