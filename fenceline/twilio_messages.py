@@ -29,21 +29,16 @@ class NotTaken(NamedTuple):
 
 def refusal_of(form: Mapping[str, str]) -> NotTaken | None:
     """Why Twilio would refuse `form`, by its error dictionary, or None."""
-    to, body = form.get("To", ""), form.get("Body", "")
-    if not to:
-        return NotTaken(400, 21604, "A 'To' phone number is required.")
-    if not form.get("From") and not form.get("MessagingServiceSid"):
-        return NotTaken(400, 21603, "A 'From' phone number is required.")
-    if not body and not form.get("MediaUrl"):
-        return NotTaken(400, 21602, "Message body is required.")
-    if len(body) > LONGEST_BODY:
-        return NotTaken(400, 21617, "The concatenated message body exceeds the 1600 character limit.")
-    if not _E164.fullmatch(to):
-        return NotTaken(400, 21211, f"Invalid 'To' Phone Number: {to[:4]}XXXX")
-    callback = form.get("StatusCallback", "")
-    if callback and not _URL.fullmatch(callback):
-        return NotTaken(400, 21609, "The 'StatusCallback' URL is not a valid URL.")
-    return None
+    to, body, callback = form.get("To", ""), form.get("Body", ""), form.get("StatusCallback", "")
+    table = (
+        (not to, 21604, "A 'To' phone number is required."),
+        (not form.get("From") and not form.get("MessagingServiceSid"), 21603, "A 'From' phone number is required."),
+        (not body and not form.get("MediaUrl"), 21602, "Message body is required."),
+        (len(body) > LONGEST_BODY, 21617, "The concatenated message body exceeds the 1600 character limit."),
+        (not _E164.fullmatch(to), 21211, f"Invalid 'To' Phone Number: {to[:4]}XXXX"),
+        (callback and not _URL.fullmatch(callback), 21609, "The 'StatusCallback' URL is not a valid URL."),
+    )
+    return next((NotTaken(400, code, message) for wrong, code, message in table if wrong), None)
 
 
 def _dated(moment: datetime | None) -> str | None:
@@ -111,7 +106,7 @@ class StoredMessage:
             "from": self.from_ or None,
             "messaging_service_sid": self.service_sid or None,
             "num_media": "0",
-            "num_segments": str(segments_of(self.body).count),
+            "num_segments": str(segments_of(self.body).parts),
             "price": None,
             "price_unit": "USD",
             "sid": self.sid,

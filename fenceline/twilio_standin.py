@@ -203,7 +203,9 @@ class TwilioStandIn:
             "User-Agent": "TwilioProxy/1.1",
         }
         assert self._session is not None  # noqa: S101  # open while the application runs
-        with suppress(aiohttp.ClientError, TimeoutError):  # a receiver that is away is the receiver's loss, as with Twilio
+        with suppress(
+            aiohttp.ClientError, TimeoutError
+        ):  # a receiver that is away is the receiver's loss, as with Twilio
             async with self._session.post(message.status_callback, data=form, headers=headers) as answer:
                 message.called_back.append((status, answer.status))
 

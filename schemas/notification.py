@@ -17,9 +17,9 @@ NotificationState = Literal[
     "dead",
     "withdrawn",
 ]
-"""planned: waits for its time. sending: to be sent now; written before anything is sent. checking: the far side is to be
-asked what became of it. sent: the far side has it. delivered: it told that it arrived, or it tells no more than that it
-took it (`receipt` false). failed: an attempt failed, another follows. dead: given up, `reason` says why; it is on
+"""planned: waits for its time. sending: to be sent now; written before anything is sent. checking: the far side is to
+be asked what became of it. sent: the far side has it. delivered: it told that it arrived, or it tells no more than that
+it took it (`receipt` false). failed: an attempt failed, another follows. dead: given up, `reason` says why; it is on
 `notifications.dead` too. withdrawn: no longer worth sending."""
 
 ChannelName = Literal["sms", "web_push", "email", "webhook", "wecom", "dingtalk", "ntfy", "fcm", "apprise"]
@@ -29,7 +29,7 @@ Language = Literal["zh-CN", "en"]
 
 
 class Text(Message, frozen=True, kw_only=True):
-    """What is said, ready for every channel. `short`: for SMS; `mark`: what finds this message again at the far side."""
+    """What is said, ready for every channel. `short`: for SMS; `mark`: what finds it again at the far side."""
 
     language: Language
     title: str
@@ -73,9 +73,9 @@ class Notification(Message, frozen=True, kw_only=True):
     due_at: Annotated[Moment, msgspec.Meta(description="of what waits: when it goes on")] | None = None
     expires_at: Moment | None = None
     provider_id: Annotated[str, msgspec.Meta(description="the far side's own id of it")] = ""
-    receipt: Annotated[bool, msgspec.Meta(description="the far side said that it arrived, not only that it took it")] = (
-        False
-    )
+    receipt: Annotated[
+        bool, msgspec.Meta(description="the far side said that it arrived, not only that it took it")
+    ] = False
     reason: str = ""
     by: Annotated[str, msgspec.Meta(description="who had it sent anew")] = ""
 
@@ -95,8 +95,8 @@ Outcome = Literal[
 """What is reported of a message.
 
 accepted: the far side has it. refused: it will never take it so. busy: later (`retry_after_s`). unreachable: certainly
-not sent. unknown: perhaps sent. expired: too old to be sent. sending, delivered, undelivered: what the far side tells of
-one that it has. resend: a person wants a dead one sent anew (`by`, and the `notification`)."""
+not sent. unknown: perhaps sent. expired: too old to be sent. sending, delivered, undelivered: what the far side tells
+of one that it has. resend: a person wants a dead one sent anew (`by`, and the `notification`)."""
 
 
 class Report(Message, frozen=True, kw_only=True):

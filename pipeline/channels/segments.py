@@ -15,15 +15,15 @@ _EXTENDED = frozenset("\f^{}\\[~]|€")
 
 
 class Segments(NamedTuple):
-    """`units`: septets or UTF-16 code units; `count`: parts on the air, each of which is paid for."""
+    """`units`: septets or UTF-16 code units; `parts`: on the air, each of which is paid for."""
 
     alphabet: Literal["gsm7", "ucs2"]
     units: int
-    count: int
+    parts: int
 
 
 def segments_of(text: str) -> Segments:
-    """The parts that `text` takes. A character is never cut in two: a pair that would straddle goes to the next part."""
+    """The parts that `text` takes. No character is cut in two: a pair that would straddle goes to the next part."""
     if all(one in _GSM7 or one in _EXTENDED for one in text):
         widths = [2 if one in _EXTENDED else 1 for one in text]
         return Segments("gsm7", sum(widths), _parts(widths, alone=160, part=153))
