@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -40,6 +41,8 @@ BATCH_WITHIN_S = 0.01
 BUFFER_EVENTS = 4_096
 TICK_S = 0.2
 START_PAUSE_S = 1.0
+CHECKPOINT_SHARE = 0.1
+"""At most this share of the time goes into checkpoints, however much there is to write."""
 
 EXIT_FAULT = 70
 EXIT_STALLED = 75
@@ -79,7 +82,8 @@ def build_app(settings: Settings, agents: Sequence[Agent]) -> App:
         broker_commit_interval=1.0,
         stream_buffer_maxsize=BUFFER_EVENTS,
         stream_recovery_delay=0.0,
-        stream_wait_empty=True,
+        # Where several agents read a topic it would wait for ever; `Partitions.revoke` waits for what is being judged.
+        stream_wait_empty=False,
         producer_request_timeout=8.0,
         producer_acks=-1,
         producer_linger=0.005,
@@ -278,9 +282,13 @@ class Worker:
             await self._guarded("timers", [partitions.tick() for partitions in self._partitions.values()])
 
     async def _checkpoint(self) -> None:
+        pause_s = self._settings.worker_checkpoint_s
         while True:
-            await asyncio.sleep(self._settings.worker_checkpoint_s)
+            await asyncio.sleep(pause_s)
+            began = time.monotonic()
             await self._guarded("checkpoint", [partitions.checkpoint() for partitions in self._partitions.values()])
+            took_s = time.monotonic() - began
+            pause_s = max(self._settings.worker_checkpoint_s, took_s * (1 / CHECKPOINT_SHARE - 1))
 
     async def _guarded(self, what: str, work: Sequence[Any]) -> None:
         for result in await asyncio.gather(*work, return_exceptions=True):

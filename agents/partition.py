@@ -115,7 +115,14 @@ class Partition:
             emissions += self.core.apply(run, now)
         except Exception as fault:
             raise Faulty(run) from fault
+        self._tell_faults()
         return emissions
+
+    def _tell_faults(self) -> None:
+        """Log the errors that the core has dealt with by itself."""
+        faults: list[str] | None = getattr(self.core, "faults", None)
+        while faults:
+            log.error("a rule raised", src=self.src, trace=faults.pop(0))
 
     def tick(self, now_s: float, *, caught_up: bool) -> list[Emission]:
         """Fire timers that are due by the wall's clock; nothing while there are records yet to be judged."""
@@ -139,7 +146,9 @@ class Partition:
             if due is None or due > until:
                 return []
             self._timers_fired = True
-            return list(self.core.wake(until))
+            emissions = list(self.core.wake(until))
+            self._tell_faults()
+            return emissions
         except Exception:
             # A fault of ours. Records still have to be judged; timers are tried again later.
             self._timers_rest_until_s = boundary_s + RETRY_TIMERS_S

@@ -133,8 +133,8 @@ class Partitions:
             self._recovering.cancel()
         async with self._lock:
             self.ready = False
-            saved = await self._save(self._owned.values())
-            self._parked = {partition.number: partition for partition in saved}
+            await self._save(self._owned.values())
+            self._parked = {number: one for number, one in self._owned.items() if not one.is_changed}
             self._owned = {}
 
     async def _recover(self, numbers: set[int]) -> None:
@@ -248,40 +248,44 @@ class Partitions:
     async def checkpoint(self) -> None:
         """Write what has changed since the last checkpoint."""
         async with self._lock:
-            saved = await self._save(self._owned.values())
-            await self._recover({number for number, one in self._owned.items() if one not in saved})
+            await self._recover({partition.number for partition in await self._save(self._owned.values())})
 
     async def _checkpoint_in_recovery(self, partitions: Sequence[Partition]) -> None:
-        if len(await self._save(partitions)) < len(partitions):
+        await self._save(partitions)
+        if any(partition.is_changed for partition in partitions):
             raise NotSent("the checkpoint could not be written")
 
     async def _save(self, partitions: Iterable[Partition]) -> list[Partition]:
-        """Write a checkpoint of each; those that have one of their present state now."""
+        """Write a checkpoint of each that changed; those whose core gave its changes out and they were not taken."""
         changed = [partition for partition in partitions if partition.is_changed]
-        saved = [partition for partition in partitions if not partition.is_changed]
+        lost: list[Partition] = []
         if not changed:
-            return saved
+            return lost
         began = time.monotonic()
         entries = 0
         try:
             # Asked for before the state is taken: what is sent after this is looked for again after a crash.
             outputs = await self._recovery.output_ends()
-            for partition in changed:
-                rows = list(partition.core.changed())
-                entries += len(rows)
-                marker = Marker(
-                    positions=partition.positions,
-                    clock_s=partition.clock_s,
-                    outputs=outputs,
-                    written_at=instant(datetime.now(UTC)),
-                    worker=self._worker,
-                    generation=partition.generation,
-                )
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("no checkpoint now", agent=self.agent.name, error=repr(error))
+            return lost
+        for partition in changed:
+            rows = list(partition.core.changed())
+            entries += len(rows)
+            marker = Marker(
+                positions=partition.positions,
+                clock_s=partition.clock_s,
+                outputs=outputs,
+                written_at=instant(datetime.now(UTC)),
+                worker=self._worker,
+                generation=partition.generation,
+            )
+            try:
                 last = await save(self._sender, self.agent.changelog, partition.number, rows, marker)
                 partition.saved(last + 1)
-                saved.append(partition)
-        except (NotSent, KafkaError, OSError) as error:
-            log.warning("no checkpoint", agent=self.agent.name, error=repr(error))
+            except NotSent as error:
+                log.warning("checkpoint lost", src=partition.src, error=str(error))
+                lost.append(partition)
         log.info(
             "checkpoint",
             agent=self.agent.name,
@@ -289,7 +293,7 @@ class Partitions:
             entries=entries,
             ms=round((time.monotonic() - began) * 1000),
         )
-        return saved
+        return lost
 
     async def close(self) -> None:
         """Write a last checkpoint and let go."""

@@ -12,6 +12,7 @@ still has. Where the log ends before the checkpoint, the topic was made anew, an
 A record that makes the core raise is found by judging one by one, kept as rejected and passed over.
 """
 
+import asyncio
 import heapq
 import math
 from collections import defaultdict, deque
@@ -31,6 +32,7 @@ from pipeline.step import Record
 log = structlog.get_logger()
 
 CHECKPOINT_EVERY_S = 5.0
+ASK_TIMEOUT_S = 3.0
 MOST_POISON = 100
 
 
@@ -213,13 +215,14 @@ class Recovery:
         """For each topic that the agent writes to, where its partitions end now.
 
         Raises:
-            KafkaError: the broker is away.
+            KafkaError, TimeoutError: the broker is away.
         """
-        if self._asking is None:
-            self._asking = await LogReader(self._broker).__aenter__()
-            self._places = {topic: await self._asking.partitions_of(topic) for topic in self._agent.written()}
         try:
-            ends = await self._asking.ends([place for places in self._places.values() for place in places])
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                if self._asking is None:
+                    self._asking = await LogReader(self._broker).__aenter__()
+                    self._places = {topic: await self._asking.partitions_of(topic) for topic in self._agent.written()}
+                ends = await self._asking.ends([place for places in self._places.values() for place in places])
         except BaseException:
             await self.close()
             raise

@@ -21,7 +21,7 @@ from fenceline.embedded import free_port
 from fenceline.settings import Settings
 from pipeline.step import Emission, Record
 from schemas.message import Invalid
-from schemas.topics import TOPICS
+from schemas.times import from_epoch
 
 READY_TIMEOUT_S = 90.0
 PARTITIONS = 4
@@ -32,7 +32,7 @@ class WorkerProcess:
 
     def __init__(self, broker: str, folder: Path, arguments: Sequence[str], **settings: str) -> None:
         self._environ = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("FENCELINE_")},
             "FENCELINE_BROKER": broker,
             "FENCELINE_PARTITIONS": str(PARTITIONS),
             "FENCELINE_DATA_DIR": str(folder),
@@ -131,7 +131,9 @@ async def undisturbed(broker: str, agent: Agent, until_s: float) -> dict[int, li
     """What `agent` makes of its input as it is on the log, judged in one go; timers fire up to `until_s`."""
     knowledge = agent.knowledge()
     for raw in await read_all(broker, *[topic.name for topic in agent.reference]):
-        if isinstance(wrong := knowledge.learn(raw.topic, raw.key, raw.value, _at(raw)), Invalid):
+        if isinstance(
+            wrong := knowledge.learn(raw.topic, raw.key, raw.value, from_epoch(raw.timestamp / 1000)), Invalid
+        ):
             raise AssertionError(f"reference refused: {wrong}")
     by_partition: dict[int, list[Record]] = {}
     for raw in await read_all(broker, *[topic.name for topic in agent.inputs]):
@@ -145,17 +147,9 @@ async def undisturbed(broker: str, agent: Agent, until_s: float) -> dict[int, li
     return emissions
 
 
-def _at(raw: Any) -> Any:
-    from schemas.times import from_epoch  # noqa: PLC0415
-
-    return from_epoch(raw.timestamp / 1000)
-
-
-def rejected_names() -> list[str]:
-    return [name for name in TOPICS if name.endswith(".rejected")]
-
-
-async def follow(broker: str, topics: Sequence[str], until: Callable[[Mapping[str, list[Any]]], bool], within_s: float) -> dict[str, list[Any]]:
+async def follow(
+    broker: str, topics: Sequence[str], until: Callable[[Mapping[str, list[Any]]], bool], within_s: float
+) -> dict[str, list[Any]]:
     """Records of `topics` as they come, until `until` says that they are enough."""
     found: dict[str, list[Any]] = {topic: [] for topic in topics}
     consumer = AIOKafkaConsumer(*topics, bootstrap_servers=broker, auto_offset_reset="earliest", fetch_max_wait_ms=50)
