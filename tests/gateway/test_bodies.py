@@ -72,7 +72,7 @@ def test_no_packed_bytes_do_harm(body: bytes, encoding: str) -> None:
     try:
         assert len(unpacked(body, encoding, 1000)) <= 1000
     except Invalid:
-        assert encoding
+        assert encoding or body.startswith(b"\x1f\x8b")  # what looks packed is unpacked, whatever it is said to be
 
 
 def test_gzip_in_several_members_and_deflate() -> None:
