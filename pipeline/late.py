@@ -225,7 +225,7 @@ class LateTracks:
     def fire(self, row: int, due_s: float) -> list[Emission]:
         """Finish the row's gaps that are due: show the shadow what came after, so that what it opened is closed."""
         emissions: list[Emission] = []
-        for gap in [gap for gap in self._gaps.get(row, ()) if gap.due_s <= due_s]:
+        for gap in [gap for gap in self._gaps.get(row, ()) if gap.shadow >= 0 and gap.due_s <= due_s]:
             for fix in gap.after:
                 if fix.t > gap.last_s:
                     emissions += self._judge(row, gap, fix)
