@@ -76,6 +76,7 @@ AGENTS: dict[str, str] = {
     "area": "agents.area",
     "coordinate": "agents.coordinate",
     "audit": "agents.audit",
+    "notify": "agents.notify",
 }
 
 

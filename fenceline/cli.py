@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("worker", "judge what comes in"),
     "topics": ("topics", "make, list and describe the topics"),
     "tap": ("tap", "see what goes by on a topic"),
+    "notifier": ("notifier", "carry messages out: SMS, push, e-mail, webhooks"),
     "gateway": ("gateway", "take in positions over HTTP and MQTT"),
     "token": ("token", "issue, revoke and list tokens"),
     "replay": ("replay", "judge a file of fixes, or history; try a draft of the rules"),

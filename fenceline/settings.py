@@ -32,6 +32,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gateway_device_burst: float = 20_000.0
     gateway_feed_fixes_per_s: float = 50_000.0
     gateway_feed_burst: float = 200_000.0
+    console_url: str = ""
+    console_session_h: float = 12.0
+    console_idle_min: float = 30.0
+    console_secure_cookies: bool = True
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = ""
+    twilio_from: str = ""
+    twilio_base_url: str = ""
+    vapid_private_key: str = ""
+    vapid_contact: str = "mailto:operator@localhost"
+    smtp_url: str = ""
+    email_from: str = "fenceline@localhost"
+    webhook_secret: str = ""
+    notify_timeout_s: float = 10.0
+    notify_at_once: int = 16
 
 
 class BadSetting(ValueError):
