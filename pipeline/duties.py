@@ -42,6 +42,7 @@ class Concern(msgspec.Struct):
     crossed_s: float = 0.0
     over: int = 0  # fixes in a row that speak for broken
     over_since_s: float = 0.0
+    entered_s: float = 0.0  # when the boundary was crossed, as far as could be seen when it first looked so; 0: never
     chance: float = 0.0
     fix_s: float = 0.0
     breach: Breach | None = None
