@@ -261,6 +261,10 @@ class Judgement:
             concern.over = 0
         elif concern.over == 0:
             concern.over, concern.over_since_s = 1, t
+            # By the time that it is sure, the fixes around the boundary may be forgotten.
+            concern.entered_s = self._crossed(
+                self._ground(row, concern.duty, j, of, seen), concern.entered_s or t, back=False
+            )
         else:
             concern.over += 1
         back = concern.broken and chance <= rule.close_at
@@ -268,7 +272,7 @@ class Judgement:
         if not concern.broken and chance >= rule.open_at and self._confirmed(concern, t):
             ground = self._ground(row, concern.duty, j, of, seen)
             concern.broken = True
-            concern.crossed_s = min(self._crossed(ground, concern.over_since_s, back=False), t)
+            concern.crossed_s = min(self._crossed(ground, concern.entered_s, back=False), t)
         if concern.breach is not None:
             concern.breach.deepest_m = max(concern.breach.deepest_m, depth)
         holds = self.duties.holds(activation, concern.duty, t)

@@ -68,7 +68,7 @@ def why(core: LocateCore, device_id: str, at_s: float, zone: ZoneInfo) -> Why:
     last_s = float(judgement.tracker.rows["t"][row])
     duties = _Asked(core, row, slot, at_s, zone).duties()
     broken = sorted({duty.fence_id for duty in duties if duty.verdict == "broken"})
-    reason = f"an alert was raised: {', '.join(broken)} was broken then" if broken else "no duty that held was broken for certain"
+    reason = f"an alert was raised for {', '.join(broken)}" if broken else "no duty that held was broken for certain"
     if at_s - last_s > OLD_S:
         reason += f"; its last position was {duration(at_s - last_s, 'en')} old"
     return msgspec.structs.replace(answer, reason=reason, last_fix_at=str(from_epoch(last_s)), duties=duties)
@@ -143,11 +143,9 @@ class _Asked:
         confirm = self._reference.fence(duty).properties.confirm
         if confirm is not None and concern is not None:
             needed = f"{confirm.fixes} fixes over {confirm.span_s:g} s"
-            return (
-                "waiting",
-                f"broken with a chance of {chance:.3f}, after {concern.over} fixes; the fence asks for {needed}",
-            )
-        return "waiting", f"broken with a chance of {chance:.3f}, the next position settles it"
+            so_far = f"the chance that it is broken is {chance:.3f}, after {concern.over} fixes"
+            return "waiting", f"{so_far}; the fence asks for {needed}"
+        return "waiting", f"the chance that it is broken is {chance:.3f}, the next position settles it"
 
     def _no_duty(self, duty: int) -> str:
         schedule = self._reference.schedule(duty)
