@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from pipeline.leave import Permit
 from pipeline.reference import Reference
 
 STALE_S = 1800.0
@@ -76,7 +77,19 @@ class Duties:
             return False
         return self._anywhere(activation, duty, t) is None
 
-    def _anywhere(self, activation: int, duty: int, t: float) -> object | None:
+    def lost(self, activation: int, duty: int, t: float) -> tuple[float, str] | None:
+        """Since when, and for what reason, the duty does not hold at `t`; None: it holds."""
+        if self.holds(activation, duty, t):
+            return None
+        until_s, over_s = self.reference.span(duty)[1], float(self.reference.activations.t_until[activation])
+        permit = self._anywhere(activation, duty, t)
+        if until_s <= t:
+            return until_s, "fence"
+        if over_s <= t:
+            return over_s, "activation"
+        return (t, "schedule") if permit is None else (permit.t_from, "leave")
+
+    def _anywhere(self, activation: int, duty: int, t: float) -> Permit | None:
         reference = self.reference
         subject_id = self.subject(activation)
         if subject_id not in reference.leaves:

@@ -343,6 +343,10 @@ class Judgement:
     def edges(self, row: int, concern: Concern, until_s: float, settled_s: float) -> Iterator[Emission]:
         """Judge the edges of a concern's duty up to `until_s`."""
         activation = self.activation[row]
+        lost = self._lost(activation, concern)
+        if lost is not None and concern.breach is not None:
+            breach, concern.breach = concern.breach, None
+            yield self.teller.closed(activation, concern, breach, None, lost[0], settled_s, lost[1])
         while (edge := self.duties.next_edge(activation, concern.duty, concern.seen_s)) and edge.at_s <= until_s:
             concern.seen_s = edge.at_s
             detected = max(min(settled_s, edge.at_s + self.grace_s), edge.at_s)
@@ -355,13 +359,20 @@ class Judgement:
                     activation, concern, breach, None, edge.at_s, detected, edge.reason, corrected=none
                 )
             elif concern.breach is None and concern.broken and holds and fresh:
-                ground = self._ground_now(row, concern.duty)
+                ground = self._ground_now(row, concern.duty, edge.at_s)
                 yield self._open(activation, concern, ground, edge.at_s, detected, late=False, edge=True)
             if edge.over:
                 concern.broken = False
 
-    def _ground_now(self, row: int, duty: int) -> Ground:
-        t, lat, lon, accuracy = (column[-GROUND:] for column in self.tracker.recent(row))
+    def _lost(self, activation: int, concern: Concern) -> tuple[float, str] | None:
+        """Since when and why a broken duty did not hold when last looked at: what holds was changed afterwards."""
+        return None if concern.breach is None else self.duties.lost(activation, concern.duty, concern.seen_s)
+
+    def _ground_now(self, row: int, duty: int, at_s: float) -> Ground:
+        """The last fixes up to `at_s`."""
+        recent = self.tracker.recent(row)
+        upto = int(np.searchsorted(recent[0], at_s, "right"))
+        t, lat, lon, accuracy = (column[max(upto - GROUND, 0) : upto] for column in recent)
         depth = self.reference.depth_m(lat, lon, np.full(len(t), duty))
         return Ground(t, lat, lon, accuracy, depth, np.zeros(len(t), np.bool_))
 
@@ -369,6 +380,8 @@ class Judgement:
         """When the next edge of a broken duty of `row` is, seconds since 1970; inf: none."""
         activation, first = self.activation[row], NEVER
         for concern in self.concerns.get(row, {}).values():
+            if self._lost(activation, concern) is not None:
+                return concern.seen_s
             if concern.broken or concern.breach is not None:
                 edge = self.duties.next_edge(activation, concern.duty, concern.seen_s)
                 if edge is not None:
