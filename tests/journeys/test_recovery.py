@@ -187,8 +187,10 @@ async def assert_as_if_undisturbed(broker: str, agent: Agent) -> int:
             break
         await asyncio.sleep(0.5)
     found = Counter(ids(records))
-    assert wanted_ids - found == Counter(), "missing"
-    assert found - wanted_ids == Counter(), "twice, or never wanted"
+    missing = [one for emissions in wanted.values() for one in emissions if one.id not in found]
+    assert missing == [], f"{len(missing)} missing"
+    extra = [raw.value for raw, one in zip(records, ids(records), strict=True) if found[one] > wanted_ids[one]]
+    assert extra == [], f"{len(extra)} twice, or never wanted"
 
     wanted_of: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for emissions in wanted.values():
