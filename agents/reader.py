@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,6 +28,13 @@ class LogStuck(KafkaError):  # type: ignore[misc]  # aiokafka ships no types
 def record_of(raw: Any) -> Record:
     """aiokafka's record as ours; a tombstone's value is empty."""
     return Record(raw.topic, raw.partition, raw.offset, raw.key or b"", raw.value or b"", raw.timestamp / 1000)
+
+
+async def stopped(consumer: AIOKafkaConsumer) -> None:
+    """Stop `consumer`. One that was given partitions a moment ago would raise CancelledError from its own stop()."""
+    await asyncio.sleep(0)  # its tasks must have begun before they can be cancelled
+    with suppress(KafkaError, OSError):
+        await consumer.stop()
 
 
 class LogReader:
@@ -57,7 +65,7 @@ class LogReader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
+        await stopped(self._consumer)
 
     async def partitions_of(self, topic: str) -> list[TopicPartition]:
         """All partitions of `topic`.

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.agent import Agent, Knowledge
-from agents.reader import LogReader, record_of
+from agents.reader import LogReader, record_of, stopped
 from agents.sender import NotSent, Sender
 from pipeline.rejection import rejected
 from pipeline.step import rejected_topic
@@ -129,8 +129,7 @@ class References:
                 log.warning("the reference topics cannot be followed now", error=repr(error))
                 await asyncio.sleep(PAUSE_S)
             finally:
-                with suppress(KafkaError, OSError):
-                    await consumer.stop()
+                await stopped(consumer)
 
     async def _follow_once(self, consumer: AIOKafkaConsumer) -> None:
         if self._moved.is_set():

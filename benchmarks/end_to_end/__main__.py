@@ -1,0 +1,94 @@
+"""`python -m benchmarks.end_to_end [--seconds N] [--only NAME] [--devices N] [--fences N]`: one JSON object on stdout.
+
+Each contender gets an Apache Kafka of its own on this machine, with the producer beside it. First as much as it can
+take, then, for Fenceline, 10, 50 and 90 % of that, each with the latencies from the sending of a fix to what was said
+of it. Peers do one lookup a fix and keep no state; Fenceline gives its full verdict.
+"""
+
+import asyncio
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.end_to_end.contenders import CONTENDERS, Contender, Missing, Start
+from benchmarks.end_to_end.measure import Watch, at_rate, prepare, running, warm
+from benchmarks.end_to_end.scene import Scene
+from tests.support.kafka import ApacheKafka
+
+SHARES = (0.1, 0.5, 0.9)
+LOWER = 0.8
+TRIES = 4
+
+
+async def sustained(
+    watch: Watch, start: Start, contender: Contender, scene: Scene, pid: int, offered: float, seconds: float
+) -> dict[str, Any]:
+    """The highest rate that it keeps up with: what it took when offered too much, then less until it does."""
+    flooded = await at_rate(watch, start, contender, scene, pid, offered, seconds)
+    rate = min(flooded["judged_fixes_per_s"], flooded["offered_fixes_per_s"])
+    for _ in range(TRIES):
+        found = await at_rate(watch, start, contender, scene, pid, rate, seconds)
+        if found["lag_at_the_end_s"] < 1.0:
+            return {"flooded": flooded, "sustained": found}
+        rate *= LOWER
+    return {"flooded": flooded, "sustained": None}
+
+
+async def measured(contender: Contender, scene: Scene, folder: Path, offered: float, seconds: float) -> dict[str, Any]:
+    """All figures of one contender."""
+    kafka = ApacheKafka(folder / "kafka", heap_mb=768, settings={"log.retention.bytes": str(2 << 30)})
+    broker = await asyncio.to_thread(kafka.start)
+    try:
+        fences = folder / "fences.geojson"
+        topic = await prepare(broker, contender, scene, fences)
+        start = Start(broker, fences, topic, folder)
+        with running(contender, start) as process:
+            async with Watch(broker, contender.group, topic, scene.partitions) as watch:
+                await warm(watch, start, contender, scene, process)
+                found = await sustained(watch, start, contender, scene, process.pid, offered, seconds)
+                best = found["sustained"]
+                if best and contender.output == "incidents":
+                    for share in SHARES:
+                        rate = share * best["judged_fixes_per_s"]
+                        found[f"at {share:.0%}"] = await at_rate(
+                            watch, start, contender, scene, process.pid, rate, seconds
+                        )
+    finally:
+        await asyncio.to_thread(kafka.stop)
+    return {"contender": contender.name, "does": contender.does, **found}
+
+
+@click.command()
+@click.option("--seconds", default=20.0, show_default=True, help="How long each rate is held.")
+@click.option("--devices", default=100_000, show_default=True)
+@click.option("--fences", default=1_000, show_default=True)
+@click.option("--partitions", default=4, show_default=True)
+@click.option("--offered", default=400_000.0, show_default=True, help="Fixes a second, more than anyone can take.")
+@click.option("--only", default="", help="Contenders whose name begins so.")
+def main(seconds: float, devices: int, fences: int, partitions: int, offered: float, only: str) -> None:
+    """Measure end to end, on Apache Kafka."""
+    scene = Scene(devices, fences, 32, partitions)
+    results = []
+    for contender in CONTENDERS:
+        if not contender.name.startswith(only):
+            continue
+        with tempfile.TemporaryDirectory(prefix="fenceline-bench-") as folder:
+            try:
+                most = offered if contender.frames else min(offered, 100_000.0)
+                result = asyncio.run(measured(contender, scene, Path(folder), most, seconds))
+            except (Missing, RuntimeError) as why:
+                result = {"contender": contender.name, "not measured": str(why)}
+        print(json.dumps(result), file=sys.stderr, flush=True)
+        results.append(result)
+    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "machine": platform.machine()}
+    click.echo(json.dumps({"machine": machine, "scene": scene._asdict(), "results": results}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What is watched: fences to keep out of, devices that walk, and their reports as frames, made once and sent again."""
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from tests.support.homes import METRES_PER_DEGREE, partition_of
+
+STAMP = b"2000-00-00T00:00:00.000Z"
+"""Stands in prepared frames for the moment of sending."""
+
+FRAME = 100
+LAPS = 20
+STEP_M = 10.0
+SPAN_DEG = 2.0
+LAT, LON = 30.0, 110.0
+
+
+class Scene(NamedTuple):
+    """`devices` walk STEP_M between reports, LAPS there and back, among `fences` of about 300 m radius."""
+
+    devices: int
+    fences: int
+    vertices: int
+    partitions: int
+
+
+def fence(scene: Scene, number: int) -> dict[str, Any]:
+    """GeoJSON of fence `number`: a rough disc, forbidden for all under the agency."""
+    chance = random.Random(number)
+    lat, lon = LAT + chance.random() * SPAN_DEG, LON + chance.random() * SPAN_DEG
+    squeeze = math.cos(math.radians(lat))
+    ring = []
+    for corner in range(scene.vertices):
+        turn, reach_m = 2 * math.pi * corner / scene.vertices, 300 * (0.7 + 0.3 * chance.random())
+        reach = reach_m / METRES_PER_DEGREE
+        ring.append([round(lon + reach * math.cos(turn) / squeeze, 7), round(lat + reach * math.sin(turn), 7)])
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+        "properties": {
+            "fence_id": f"w{number}", "rule": "keep_out", "datum": "wgs84", "agency": "a",
+            "effective_from": "2025-01-01T00:00:00Z",
+        },
+    }  # fmt: skip
+
+
+def reference(scene: Scene) -> Iterator[tuple[str, str, bytes, int | None]]:
+    """(topic, key, value, partition) of all that our worker must know."""
+    for number in range(scene.fences):
+        yield "fences", f"w{number}", json.dumps(fence(scene, number)).encode(), None
+    for number in range(scene.devices):
+        activation = {
+            "activation_id": f"a{number}", "device_id": f"d{number}", "subject_id": f"s{number}", "order_id": "o",
+            "agency": "a", "starts_at": "2025-01-01T00:00:00Z",
+        }  # fmt: skip
+        value = json.dumps(activation).encode()
+        yield "activations", f"a{number}", value, partition_of(f"d{number}", scene.partitions)
+
+
+def frames(scene: Scene) -> Iterator[tuple[int, bytes]]:
+    """(partition, frame) of FRAME devices each, lap after lap; a frame's fixes stand on lines of their own."""
+    chance = random.Random(7)
+    places = [(LAT + chance.random() * SPAN_DEG, LON + chance.random() * SPAN_DEG) for _ in range(scene.devices)]
+    by_partition: dict[int, list[int]] = {}
+    for number in range(scene.devices):
+        by_partition.setdefault(partition_of(f"d{number}", scene.partitions), []).append(number)
+    batches = [
+        (partition, numbers[begin : begin + FRAME])
+        for partition, numbers in by_partition.items()
+        for begin in range(0, len(numbers), FRAME)
+    ]
+    chance.shuffle(batches)
+    stamp = STAMP.decode()
+    for lap in range(2 * LAPS):
+        step = lap if lap < LAPS else 2 * LAPS - lap
+        north = step * STEP_M / METRES_PER_DEGREE
+        for partition, numbers in batches:
+            fixes = [
+                f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{places[n][0] + north:.6f},'
+                f'"lon":{places[n][1]:.6f},"accuracy_m":8.0,"speed_mps":1.2,"battery_pct":80}}'
+                for n in numbers
+            ]
+            yield partition, ("[" + ",\n".join(fixes) + "]").encode()
+
+
+def stamped(frame: bytes, at: datetime | None = None) -> bytes:
+    """`frame` with all its fixes as of now."""
+    moment = at or datetime.now(UTC)
+    text = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return frame.replace(STAMP, text.encode())
+
+
+def singles(frame: bytes) -> list[bytes]:
+    """The fixes of a frame, each as a value of its own."""
+    return frame[1:-1].split(b",\n")
