@@ -16,7 +16,6 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from agents.agent import Agent, Knowledge
 from agents.reader import LogReader, record_of, stopped

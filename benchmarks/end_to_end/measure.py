@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from agents.agent import agents_named
 from agents.reader import stopped
@@ -129,7 +130,10 @@ class Watch:
     async def look(self) -> Progress:
         """Where it is now."""
         ends = await self._consumer.end_offsets(self._places)
-        committed = await self._admin.list_consumer_group_offsets(self._group)
+        try:
+            committed = await self._admin.list_consumer_group_offsets(self._group)
+        except GroupCoordinatorNotAvailableError:
+            committed = {}  # nobody has joined a group on this broker yet
         done = sum(max(committed[place].offset, 0) for place in self._places if place in committed)
         return Progress(time.time(), done, sum(ends.values()))
 
