@@ -98,6 +98,8 @@ def known_from_files(
         worn += [one.message for one in entries(activations, activations.read_bytes(), "activations")]
     away = [one.message for one in entries(leaves, leaves.read_bytes(), "leaves")] if leaves is not None else []
     drawn = [one.message for one in entries(fences, fences.read_bytes(), "fences")]
+    if refused and not drawn:
+        raise Invalid(f"{fences}: no fence in it can be used; {refused[-1][1]}")
     return Known(
         fences=tuple((LONG_AGO, fence) for fence in drawn),
         subjects=tuple(subjects),
