@@ -36,7 +36,7 @@ from tests.support.workers import PARTITIONS, WorkerProcess, ids, make_topics, r
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
-KILLS = int(os.environ.get("FENCELINE_TEST_KILLS", "4"))
+KILLS = int(os.environ.get("FENCELINE_TEST_KILLS", "3"))
 NAMES = ("score", "alert", "area", "coordinate", "audit")
 SETTLE_S = 40.0
 
@@ -108,7 +108,7 @@ async def test_a_day_of_a_thousand_people_with_workers_killed_in_it_is_the_same_
     for worker in crew:
         worker.start()
     await _ready(crew)
-    seconds = 10 + 5 * KILLS
+    seconds = 28 + 4 * KILLS
     streaming = asyncio.create_task(_stream(broker, told, seconds))
     for _ in range(KILLS):
         await asyncio.sleep(chance.uniform(0.5, 1.6 * seconds / KILLS - 1))
@@ -137,7 +137,7 @@ async def test_a_day_of_a_thousand_people_with_workers_killed_in_it_is_the_same_
 
 
 async def _assert_as_in_one_go(broker: str, agent: Agent, until_s: float) -> None:
-    """The agent's topics hold what it makes of its inputs in one go: each once, and in order for each key and source."""
+    """The agent's topics hold what it makes of its inputs in one go: each once, in order for each key and source."""
     wanted: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
     wanted_ids: Counter[str] = Counter()
     for src, one in await in_one_go(broker, agent, until_s):
@@ -146,7 +146,7 @@ async def _assert_as_in_one_go(broker: str, agent: Agent, until_s: float) -> Non
     found: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
     found_ids: Counter[str] = Counter()
     for raw in await read_all(broker, *agent.written()):
-        src = dict(raw.headers)["src"].decode()
+        src = dict(raw.headers).get("src", b"").decode()
         if src.startswith(f"{agent.name}/"):
             found[raw.topic, raw.key.decode(), src].append(json.loads(raw.value))
             found_ids += Counter(ids([raw]))
@@ -256,8 +256,6 @@ async def test_ten_thousand_go_silent_at_once_and_a_tamper_among_them_is_told_wi
     delays = [
         at - happened[one.incident_ids[0]] for at, one in alerts if one.rule == "tamper" and one.event == "raised"
     ]
-    for worker in crew:
-        print(Path(f"/proc/{worker._process.pid}/stat").read_text().split()[13:15])
     print(f"outage {outage}; tamper told after {', '.join(f'{1000 * delay:.0f}' for delay in delays)} ms")
     assert outage == {"area:justice": 5_000, "area:police": 5_000}
     assert len(delays) == len(tampers)
