@@ -7,7 +7,7 @@ incident is sent again under the same id, marked. Who switched the device off is
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,36 +15,20 @@ from numpy.typing import NDArray
 
 from pipeline import health, hearing
 from pipeline.areas import Areas
-from pipeline.health import PLACES, Finding, Health, HealthRule, Reports
+from pipeline.health import Health, HealthRule, Reports
 from pipeline.hearing import NEVER_MS, Ms, Rows, SilenceRule
 from pipeline.outage import MEMORY_S, OutageRule, Outages
 from pipeline.silence import Silence, Turn
 from pipeline.step import Emission
+from pipeline.tidings import OFF_BEFORE_MS, Tidings, Who, emission, excused
 from schemas.ids import event_id
-from schemas.incident import Incident, IncidentType
-from schemas.outage import Outage
-from schemas.reference import Severity
-from schemas.times import from_epoch
+from schemas.incident import Incident
 
 PULSE_MS = 10_000
 CALM_PULSES = 6
 """While nobody is quiet, only every so many pulses are sent."""
 
-OFF_BEFORE_MS = 300_000
-"""A device that said so this long before it was last heard was switched off."""
-
-EMPTY_PCT = 5.0
 UNMARKED_S = 1800
-
-_TYPES: dict[str, tuple[IncidentType, Severity]] = {
-    "silent": ("device.silent", "medium"),
-    "back": ("device.back", "low"),
-    "battery_low": ("device.battery_low", "low"),
-    "power_off": ("device.power_off", "medium"),
-    "mocked": ("fix.mocked", "high"),
-    "clock_wrong": ("device.clock_wrong", "medium"),
-    "stuck": ("device.stuck", "high"),
-}
 
 
 class VitalRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,15 +52,6 @@ class _Fixes(NamedTuple):
         return _Fixes(self.reports.take(places), self.heard_ms[places], *said)
 
 
-class Who(NamedTuple):
-    """Whose device a row is."""
-
-    activation_id: str
-    device_id: str
-    subject_id: str
-    agency: str
-
-
 class Vitals:
     """The devices of a partition, one row each. `who` tells whose a row is. `outages`: as known. `source` names the
     partition in pulses; none are sent without one."""
@@ -91,13 +66,12 @@ class Vitals:
         rule_version: str = "",
     ) -> None:
         rules = rules or VitalRules()
-        self._who = who
         self._silence = Silence(rules.silence)
         self._health = Health(rules.health)
         self._areas = Areas()
         self._outages = outages or Outages()
         self._source = source
-        self._rule_version = rule_version
+        self._tidings = Tidings(who, self._health, self._areas, self._outages, rule_version)
         self._pulse_due_ms = NEVER_MS
         self._calm = 0
         self._unmarked: dict[int, Incident] = {}
@@ -161,10 +135,10 @@ class Vitals:
         for place in np.flatnonzero(left).tolist():
             turns: list[Turn] = []
             self._silence.hear_one(int(reports.rows[place]), int(heard_ms[place]), turns)
-            incidents += [self._turned(turn) for turn in turns]
+            incidents += [self._told_of(turn) for turn in turns]
             incidents += self._take(fixes.take(np.array([place])))
         incidents.sort(key=lambda incident: (incident.detected_at, incident.type, incident.activation_id))
-        return [_emission(incident) for incident in incidents]
+        return [emission(incident) for incident in incidents]
 
     def _take(self, fixes: "_Fixes") -> list[Incident]:
         reports = fixes.reports
@@ -172,7 +146,7 @@ class Vitals:
         incidents = []
         for finding in self._health.observe(reports):
             place = {name: round(float(getattr(reports, name)[finding.place]), 7) for name in ("lat", "lon")}
-            incidents.append(self._found(finding, int(fixes.heard_ms[finding.place]), place))
+            incidents.append(self._tidings.found(finding, int(fixes.heard_ms[finding.place]), place))
         return incidents
 
     def next_wake_ms(self) -> int:
@@ -183,7 +157,7 @@ class Vitals:
         """Silences that are due, and the partition's pulse."""
         turns = self._silence.wake(now_ms)
         self.turned += [turn.row for turn in turns]
-        emissions = [_emission(self._turned(turn)) for turn in turns]
+        emissions = [emission(self._told_of(turn)) for turn in turns]
         if self._pulse_due_ms <= now_ms:
             emissions += self._marked(now_ms)
             emissions += self._pulse(now_ms // PULSE_MS * PULSE_MS)
@@ -195,9 +169,8 @@ class Vitals:
         since_s = min(self._outages.open_since_s() or np.inf, at_ms / 1000 - MEMORY_S)
         heard_s = np.where((rows["hearings"] > 0) & (rows["until_ms"] > at_ms), rows["heard_ms"] / 1000, np.nan)
         quiet = at_ms - rows["heard_ms"] > rows["patience_ms"] // 2
-        off = np.zeros(len(rows), np.bool_)
-        off_ms = self._health.rows["power_off_ms"]
-        off[: len(off_ms)] = (off_ms > 0) & (off_ms >= rows["heard_ms"][: len(off_ms)] - OFF_BEFORE_MS)
+        off_ms = self._health.rows["power_off_ms"][: len(rows)]
+        off = (off_ms > 0) & (off_ms >= rows["heard_ms"] - OFF_BEFORE_MS)
         heard_s[(quiet & (heard_s < since_s)) | off] = np.nan
         if not (quiet & ~np.isnan(heard_s)).any():
             self._calm += 1
@@ -212,95 +185,19 @@ class Vitals:
         for row, incident in list(self._unmarked.items()):
             outage = self._outages.of(self._areas.names(row), incident.occurred_at.timestamp())
             if outage is not None:
-                said = _excused(incident, outage)
+                said = excused(incident, outage)
                 again = event_id(incident.incident_id, "outage", outage.outage_id)
-                emissions.append(msgspec.structs.replace(_emission(said), id=again))
+                emissions.append(msgspec.structs.replace(emission(said), id=again))
             if outage is not None or now_ms / 1000 - incident.detected_at.timestamp() > UNMARKED_S:
                 del self._unmarked[row]
         return emissions
 
-    def _turned(self, turn: Turn) -> Incident:
-        evidence: dict[str, Any] = {
-            "silent_s": round(turn.silent_s, 3),
-            "patience_s": turn.patience_s,
-            "period_s": turn.period_s,
-            "period_learnt": turn.learnt,
-        } | self._place(turn.row)
-        since_ms = turn.occurred_ms - (round(turn.silent_s * 1000) if turn.kind == "back" else 0)
-        if turn.kind == "silent":
-            evidence |= {"likely_cause": self._cause(turn)} | self._power(turn.row)
-            if not turn.never_heard:
-                evidence["last_heard"] = str(from_epoch(turn.occurred_ms / 1000))
-        incident = self._incident(turn.row, turn.kind, turn.occurred_ms, turn.detected_ms, evidence)
-        outage = None
-        if evidence.get("likely_cause") != "switched_off":
-            outage = self._outages.of(self._areas.names(turn.row), since_ms / 1000)
-        if outage is not None:
-            incident = _excused(incident, outage)
-        elif evidence.get("likely_cause") in ("unknown", "battery_empty") and self._source:
-            self._unmarked[turn.row] = incident
+    def _told_of(self, turn: Turn) -> Incident:
+        incident = self._tidings.turned(turn)
         if turn.kind == "back":
             self._unmarked.pop(turn.row, None)
+        elif (
+            self._source and incident.attributable and incident.evidence["likely_cause"] in ("unknown", "battery_empty")
+        ):
+            self._unmarked[turn.row] = incident
         return incident
-
-    def _found(self, finding: Finding, detected_ms: int, place: dict[str, float]) -> Incident:
-        detected_ms = max(detected_ms, finding.occurred_ms)
-        evidence = finding.evidence | place
-        return self._incident(finding.row, finding.kind, finding.occurred_ms, detected_ms, evidence)
-
-    def _incident(self, row: int, kind: str, occurred_ms: int, detected_ms: int, evidence: dict[str, Any]) -> Incident:
-        who = self._who(row)
-        name, severity = _TYPES[kind]
-        return Incident(
-            incident_id=event_id(name, who.activation_id, occurred_ms),
-            type=name,
-            subject_id=who.subject_id,
-            activation_id=who.activation_id,
-            device_id=who.device_id,
-            agency=who.agency,
-            severity=severity,
-            occurred_at=from_epoch(occurred_ms / 1000),
-            detected_at=from_epoch(detected_ms / 1000),
-            evidence=evidence,
-            rule_version=self._rule_version,
-        )
-
-    def _place(self, row: int) -> dict[str, Any]:
-        state = self._health.rows[row]
-        told: dict[str, Any] = dict(name.partition(":")[::2] for name in self._areas.names(row))
-        told.pop("all", None)
-        if not state["seen_ms"]:
-            return told
-        return {"lat": int(state["lat_e7"]) / PLACES, "lon": int(state["lon_e7"]) / PLACES} | told
-
-    def _power(self, row: int) -> dict[str, Any]:
-        power = self._health.power(row)
-        told = {"battery_pct": power.battery_pct, "charging": power.charging}
-        return {name: value for name, value in told.items() if value is not None}
-
-    def _cause(self, turn: Turn) -> str:
-        power = self._health.power(turn.row)
-        if turn.never_heard:
-            return "never_heard"
-        if power.off_ms and power.off_ms >= turn.occurred_ms - OFF_BEFORE_MS:
-            return "switched_off"
-        if power.battery_pct is not None and power.battery_pct <= EMPTY_PCT and not power.charging:
-            return "battery_empty"
-        return "unknown"
-
-
-def _excused(incident: Incident, outage: Outage) -> Incident:
-    evidence = incident.evidence | {
-        "outage_id": outage.outage_id,
-        "outage_area": outage.area,
-        "outage_since": str(outage.since),
-        "outage_quiet": outage.quiet,
-        "outage_devices": outage.devices,
-    }
-    if incident.type == "device.silent":
-        evidence["likely_cause"] = "outage"
-    return msgspec.structs.replace(incident, attributable=False, evidence=evidence)
-
-
-def _emission(incident: Incident) -> Emission:
-    return Emission("incidents", incident.subject_id, incident, incident.incident_id)

@@ -16,7 +16,8 @@ from pipeline.hearing import NEVER_MS
 from pipeline.judgement import Told
 from pipeline.reference import Reference
 from pipeline.step import Emission
-from pipeline.vitals import VitalRules, Vitals, Who
+from pipeline.tidings import Who
+from pipeline.vitals import VitalRules, Vitals
 from schemas.times import from_epoch
 
 Numbers = NDArray[np.int64]

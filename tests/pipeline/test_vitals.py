@@ -13,7 +13,8 @@ from pipeline.health import NO, UNKNOWN, YES, Reports
 from pipeline.hearing import NEVER_MS
 from pipeline.outage import OutageCore, Outages
 from pipeline.step import Emission, Record
-from pipeline.vitals import Vitals, Who
+from pipeline.tidings import Who
+from pipeline.vitals import Vitals
 from schemas.incident import Incident
 from schemas.message import encode
 from schemas.outage import Outage
