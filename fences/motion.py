@@ -68,6 +68,8 @@ STATE = np.dtype(
 
 _LEAST_WEIGHT = 3e-4  # hypotheses lighter than this share are let go
 _SHOWN_WEIGHT = 2e-3  # lighter ones are not asked about fences
+_FIRST_THROWN = 0.08  # of first fixes: receivers that were just switched on err more often
+_THERE_AFTER_ALL = 0.3  # chance that what was taken for thrown three times in a row was not
 _TWO_PI = 2.0 * math.pi
 
 
@@ -202,7 +204,7 @@ def _start(s: Columns, r: int, lat: float, lon: float, c: float, jitter2: float,
     s.hyp[r, 3, PPU] = 0.0
     s.thrown[r, 3] = 1
     s.mode[r, 3] = REST
-    rate = p[THROW_RATE]
+    rate = _FIRST_THROWN
     s.w[r, 0], s.w[r, 1], s.w[r, 2], s.w[r, 3] = 0.7 * (1 - rate), 0.2 * (1 - rate), 0.1 * (1 - rate), rate
 
 
@@ -262,10 +264,10 @@ def advance(
     For each fix `shown` says whether a hypothesis comes near a boundary (or the row is watched); then `out_*` (n, K)
     have the places, sigmas (m), weights and throw bits of the hypotheses, `out_n` how many.
     """
-    children = np.empty((HYPOTHESES * 3, 14))
-    child_w = np.empty(HYPOTHESES * 6)
-    child_mode = np.empty(HYPOTHESES * 3, np.int64)
-    child_of = np.empty(HYPOTHESES * 3, np.int64)
+    children = np.empty((HYPOTHESES * 4, 14))
+    child_w = np.empty(HYPOTHESES * 8)
+    child_mode = np.empty(HYPOTHESES * 4, np.int64)
+    child_of = np.empty(HYPOTHESES * 4, np.int64)
     kept = np.empty((HYPOTHESES, 14))
     kept_w = np.empty(HYPOTHESES)
     kept_mode = np.empty(HYPOTHESES, np.int64)
@@ -280,7 +282,7 @@ def advance(
         if first:
             s.claim_m[r], s.worth[r] = claim, max(p[FIRST_WORTH], p[DEFAULT_M] / claim)
         else:
-            s.claim_m[r] = math.sqrt(s.claim_m[r] * claim)
+            s.claim_m[r] = s.claim_m[r] ** 0.7 * claim**0.3
         c = min(max(s.worth[r] * s.claim_m[r], p[LEAST_M]), p[MOST_M])
         jitter = p[JITTER_M] + p[JITTER_SHARE] * c
         jitter2 = jitter * jitter
@@ -319,6 +321,25 @@ def advance(
                     child_w[2 * n] = prior * (1.0 - rate) * good
                     child_w[2 * n + 1] = prior * rate * thrown
                     total += child_w[2 * n] + child_w[2 * n + 1]
+                    n += 1
+            # who is said to have been thrown to one spot for longer than throws last may be there: without this, whoever
+            # moved off unseen would be thrown for ever, once every other explanation has been let go
+            for k in range(s.used[r]):
+                if s.thrown[r, k] & 7 == 7:
+                    h = children[n]
+                    h[:] = s.hyp[r, k]
+                    ex, ey = x - h[PX] - h[OX], y - h[PY] - h[OY]
+                    h[PX] += h[OX]
+                    h[PY] += h[OY]
+                    h[VX] = h[VY] = h[UX] = h[UY] = h[PPV] = h[PPU] = h[PVU] = 0.0
+                    h[PUU], h[PVV] = 1.0, p[DRIVE_MPS] ** 2
+                    h[PPP] = c * c + (p[WALK_MPS] * min(dt, 60.0)) ** 2
+                    spread = h[PPP] + c * c + jitter2
+                    child_mode[n], child_of[n] = DRIVE, k
+                    child_w[2 * n] = s.w[r, k] * _THERE_AFTER_ALL * math.exp(-0.5 * (ex * ex + ey * ey) / spread)
+                    child_w[2 * n] /= _TWO_PI * spread
+                    child_w[2 * n + 1] = 0.0
+                    total += child_w[2 * n]
                     n += 1
             # learn what claims are worth, from what resting explains
             for j in range(n):

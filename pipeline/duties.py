@@ -107,16 +107,13 @@ class Duties:
     def next_edge(self, activation: int, duty: int, after_s: float) -> Edge | None:
         """The first edge of the duty later than `after_s`."""
         reference = self.reference
-        known = reference.activations
         edges: list[Edge] = []
-        t_from, t_until = reference.span(duty)
+        t_from = reference.span(duty)[0]
         if after_s < t_from:
             edges.append(Edge(t_from, True, "fence"))
-        if after_s < t_until < NEVER:
-            edges.append(Edge(t_until, False, "fence", over=True))
-        over_s = float(known.t_until[activation])
-        if after_s < over_s < NEVER:
-            edges.append(Edge(over_s, False, "activation", over=True))
+        over = self.over(activation, duty)
+        if after_s < over.at_s < NEVER:
+            edges.append(over)
         schedule = reference.schedule(duty)
         if schedule is not None:
             turn = schedule.next_edge(after_s)
@@ -128,6 +125,12 @@ class Duties:
             if leave is not None:
                 edges.append(Edge(leave.at_s, not leave.starts, "leave"))
         return min(edges, key=lambda edge: (edge.at_s, edge.holds, not edge.over), default=None)
+
+    def over(self, activation: int, duty: int) -> Edge:
+        """When the duty ends for good: its version, or the activation."""
+        fence_s = self.reference.span(duty)[1]
+        activation_s = float(self.reference.activations.t_until[activation])
+        return Edge(min(fence_s, activation_s), False, "fence" if fence_s < activation_s else "activation", over=True)
 
     def held_since(self, activation: int, duty: int, crossed_s: float, t: float) -> float:
         """Since when the duty, which holds at `t`, has held, if that is later than `crossed_s`; else that."""

@@ -183,6 +183,8 @@ class Judgement:
         likeliest = np.full(len(who), np.inf)
         main = (k == best[j]) | ~holds[pair]
         likeliest[pair[main]] = depth[main]
+        # deep in a zone that is only to hold later: no boundary will be crossed, so keep looking
+        likeliest[~holds & (likeliest > 0) & (reference.ends(duty) > of.t[who])] = 0.0
         return Pairs(who, duty, chance, likeliest, np.searchsorted(who, np.arange(m + 1)))
 
     def _eased(
@@ -262,8 +264,10 @@ class Judgement:
         elif concern.over == 0:
             concern.over, concern.over_since_s = 1, t
             # By the time that it is sure, the fixes around the boundary may be forgotten.
+            ground = self._ground(row, concern.duty, j, of, seen)
+            inside = bool((ground.depth_m > 0).all())  # for as long as is remembered
             concern.entered_s = self._crossed(
-                self._ground(row, concern.duty, j, of, seen), concern.entered_s or t, back=False
+                ground, float(ground.t[0]) if inside else concern.entered_s or t, back=False
             )
         else:
             concern.over += 1
@@ -346,7 +350,8 @@ class Judgement:
         lost = self._lost(activation, concern)
         if lost is not None and concern.breach is not None:
             breach, concern.breach = concern.breach, None
-            yield self.teller.closed(activation, concern, breach, None, lost[0], settled_s, lost[1])
+            none = lost[1] == "fence" and lost[0] <= breach.occurred_s
+            yield self.teller.closed(activation, concern, breach, None, lost[0], settled_s, lost[1], corrected=none)
         while (edge := self.duties.next_edge(activation, concern.duty, concern.seen_s)) and edge.at_s <= until_s:
             concern.seen_s = edge.at_s
             detected = max(min(settled_s, edge.at_s + self.grace_s), edge.at_s)

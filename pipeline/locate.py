@@ -246,9 +246,11 @@ class LocateCore:
             judged = Judged(*columns)
         if not len(judged.rows):
             return []
-        self.late.before(judged)
-        told = self.judgement.judge(judged)
-        told += self.late.after(judged)
+        told = []
+        for part in self.judgement.rounds(judged):
+            self.late.before(part)
+            told += self.judgement.judge_round(part)
+            told += self.late.after(part)
         for row in dict.fromkeys(judged.rows.tolist()) if self.judgement.concerns else ():
             if row in self.judgement.concerns or row in self._due:
                 self._schedule(row)

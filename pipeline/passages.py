@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.judgement import Judged, Judgement
 
 LONGEST_S = 180.0
-BESIDE = 0.12
+BESIDE = 0.08
 """How far beside the straight line a real way runs, as a share of its length (one sigma, in its middle)."""
 SURE = 0.75
 

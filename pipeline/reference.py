@@ -181,6 +181,12 @@ class Reference:
                 holds[those] = atlas.in_force(duties[those] >> 1, t[those])
         return holds
 
+    def ends(self, duties: Duties) -> Column:
+        """Before when each of the duties' versions holds, seconds since 1970."""
+        slots, wide = duties >> 1, (duties & WIDE).astype(np.bool_)
+        own = self.own.t_until[np.where(wide, 0, slots)]
+        return np.where(wide, self.wide.t_until[np.where(wide, slots, 0)], own)
+
     # people
 
     def _learn_activation(self, key: bytes, value: bytes | None, at: datetime) -> None:

@@ -23,10 +23,10 @@ class Noise:
 
 
 CLASSES = {
-    "clear": Noise("clear", 4.0, 10.0, 0.003, honest=True),
-    "street": Noise("street", 9.0, 18.0, 0.008, honest=True),
-    "hard": Noise("hard", 14.0, 25.0, 0.015, honest=True),
-    "boasting": Noise("boasting", 8.0, 25.0, 0.01, honest=False),
+    "clear": Noise("clear", 4.0, 8.0, 0.002, honest=True),
+    "street": Noise("street", 8.0, 15.0, 0.004, honest=True),
+    "hard": Noise("hard", 14.0, 25.0, 0.008, honest=True),
+    "boasting": Noise("boasting", 8.0, 18.0, 0.005, honest=False),
 }
 """boasting: claims 3 to 6 m always."""
 
