@@ -6,6 +6,7 @@ nothing is said of silence.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ Numbers = NDArray[np.int64]
 
 _SATELLITE_PROVIDERS = ("gnss", "gps")
 _LEAST_SATELLITES = 4
+_SAID = attrgetter("provider", "satellites", "battery_pct", "charging", "mock", "alarms", "carrier", "cell_id")
 _LAST_S = 253402300799.0  # the end of the year 9999
 _CHARGING = {None: UNKNOWN, False: NO, True: YES}
 
@@ -129,31 +131,27 @@ class VitalSigns:
 
 def _reports(
     fixes: FixColumns, rows: Numbers, at: Numbers
-) -> tuple[Reports, list[str | None] | None, list[str | None] | None]:
-    all_ = len(at) == len(fixes.fixes)
-    chosen = fixes.fixes if all_ else [fixes.fixes[place] for place in at.tolist()]
-    n = len(chosen)
-    none = np.zeros(n, np.bool_)
-    alarms = [fix.alarms for fix in chosen]
-    low, off = none, none
-    if any(alarms):
-        low = np.array(["low_battery" in names for names in alarms], np.bool_)
-        off = np.array(["power_off" in names for names in alarms], np.bool_)
+) -> tuple[Reports, Sequence[str | None] | None, Sequence[str | None] | None]:
+    chosen = fixes.fixes if len(at) == len(fixes.fixes) else [fixes.fixes[place] for place in at.tolist()]
+    # one look at each fix, and no more at what no fix of the batch says
+    providers, satellites, battery, charging, mock, alarms, carriers, cells = zip(*map(_SAID, chosen), strict=True)
+    none = np.zeros(len(chosen), np.bool_)
+    alarmed = any(alarms)
+    plain = set(providers) <= set(_SATELLITE_PROVIDERS)
+    sky = [True] * len(chosen) if plain else [_by_satellite(*one) for one in zip(providers, satellites, strict=True)]
     reports = Reports(
         rows=rows,
         fix_ms=np.round(fixes.t[at] * 1000).astype(np.int64),
         received_ms=np.round(fixes.received_s[at] * 1000).astype(np.int64),
         lat=fixes.lat[at],
         lon=fixes.lon[at],
-        satellite=np.array([_by_satellite(fix.provider, fix.satellites) for fix in chosen], np.bool_),
-        battery_pct=np.array([fix.battery_pct for fix in chosen], np.float64),
-        charging=np.array([_CHARGING[fix.charging] for fix in chosen], np.int8),
-        low_alarm=low,
-        power_off=off,
-        mock=np.array([fix.mock for fix in chosen], np.bool_),
+        satellite=np.array(sky, np.bool_),
+        battery_pct=np.array(battery, np.float64),
+        charging=np.array([_CHARGING[one] for one in charging], np.int8),
+        low_alarm=np.array(["low_battery" in names for names in alarms], np.bool_) if alarmed else none,
+        power_off=np.array(["power_off" in names for names in alarms], np.bool_) if alarmed else none,
+        mock=np.array(mock, np.bool_),
     )
-    carriers = [fix.carrier for fix in chosen]
-    cells = [fix.cell_id for fix in chosen]
     return reports, carriers if any(carriers) else None, cells if any(cells) else None
 
 
