@@ -46,7 +46,8 @@ class Nothing:
 
 
 class Agent(NamedTuple):
-    """A stateful part of the stream. `core`: makes the core of a partition, given its number and the knowledge."""
+    """A stateful part of the stream. `core`: makes the core of a partition, given its number and the knowledge.
+    `warm_up`: does beforehand what would hold the process up when it is first needed."""
 
     name: str
     inputs: tuple[Topic, ...]
@@ -54,6 +55,7 @@ class Agent(NamedTuple):
     core: Callable[[int, Any], Core]
     reference: tuple[Topic, ...] = ()
     knowledge: Callable[[], Knowledge] = Nothing
+    warm_up: Callable[[], None] | None = None
 
     @property
     def changelog(self) -> str:

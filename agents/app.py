@@ -240,6 +240,7 @@ class Worker:
         async with AsyncExitStack() as stack:
             if self._health_port is not None:
                 await stack.enter_async_context(serve_health(self._health_port, self.facts, self._liveness.is_alive))
+            await self._warm_up()
             await self._reach_broker()
             stack.push_async_callback(self._sender.stop)
             stack.push_async_callback(self._references.close)
@@ -253,6 +254,13 @@ class Worker:
             with suppress(asyncio.CancelledError):
                 await self._app.stop()
         return self._exit_code
+
+    async def _warm_up(self) -> None:
+        for agent in self._agents:
+            if agent.warm_up is not None:
+                began = time.monotonic()
+                await asyncio.to_thread(agent.warm_up)
+                log.info("warmed up", agent=agent.name, s=round(time.monotonic() - began, 1))
 
     async def _reach_broker(self) -> None:
         """Wait for the broker, and see that the topics are as they must be."""
