@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fences import plane
 from fences.atlas import Atlas
 from fences.datum import in_china_box, to_wgs84
+from fences.schedule import compile_schedule
 from fences.shape import Shape
 from fences.suspicion import LEAST_FIXES, datum_suspicion
 from schemas.fix import Datum, Fix
@@ -73,6 +74,8 @@ def lint(features: Sequence[bytes], fixes: Iterable[Fix] = ()) -> list[Finding]:
     for number, raw in enumerate(features):
         try:
             fence = decode(raw, Fence)
+            if fence.properties.schedule is not None:
+                compile_schedule(fence.properties.schedule)
         except Invalid as invalid:
             findings.append(_refused(number, _name(raw), invalid))
             continue

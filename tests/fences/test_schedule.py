@@ -1,11 +1,13 @@
 """When a duty holds: windows, rules, exceptions, and the clock's own jumps."""
 
+import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
+from fences.lint import lint
 from fences.schedule import CompiledSchedule, compile_schedule
 from schemas.message import Invalid
 from schemas.reference import Recurrence, Schedule, Window
@@ -229,3 +231,12 @@ def test_what_cannot_be_followed_is_refused_by_field(schedule: Schedule, field: 
 def test_equal_schedules_share_their_work() -> None:
     assert compile_schedule(nightly("UTC")) is compile_schedule(nightly("UTC"))
     assert isinstance(compile_schedule(nightly("UTC")), CompiledSchedule)
+
+
+def test_a_fence_whose_hours_cannot_be_followed_is_found_by_lint() -> None:
+    properties = {"fence_id": "f", "rule": "stay_in", "datum": "wgs84", "buffer_m": 80}
+    hours = {"time_zone": "Asia/Peking", "windows": [{"start": "21:00", "end": "06:00"}]}
+    shape = {"type": "Point", "coordinates": [120.15, 30.27]}
+    feature = {"type": "Feature", "geometry": shape, "properties": {**properties, "schedule": hours}}
+    (finding,) = lint([json.dumps(feature).encode()])
+    assert (finding.severity, finding.field) == ("error", "$.properties.schedule.time_zone")
