@@ -1,5 +1,6 @@
 """What several tests share: brokers, and the switch for those that need a real Apache Kafka."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if why:
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(scope="session")
+def real_tracks() -> Path:
+    """A folder with recorded tracks of real people (GeoLife as CSV); tests that need it are skipped where it is not."""
+    folder = Path(os.environ.get("FENCELINE_TRACKS") or Path(__file__).parents[1].parent / "shared" / "data" / "tracks")
+    if not (folder / "geolife_sample.csv").exists():
+        pytest.skip("no recorded tracks: put geolife_sample.csv into a folder and name it in FENCELINE_TRACKS")
+    return folder
 
 
 @pytest.fixture

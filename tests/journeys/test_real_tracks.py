@@ -22,7 +22,7 @@ from tests.support.workers import PARTITIONS, WorkerProcess, follow, make_topics
 
 SURE_S, SURE_M = 180.0, 100.0
 FRAME = 50
-SLACK_S = 120.0
+SLACK_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def said(incidents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def within(incident: dict[str, Any], episode: Episode) -> bool:
     at = datetime.fromisoformat(incident["occurred_at"])
-    return (episode.since - at).total_seconds() <= SLACK_S and at <= episode.until
+    return (episode.last_allowed - at).total_seconds() <= SLACK_S and at <= episode.until
 
 
 def test_the_worker_says_what_replay_says(by_worker: list[dict[str, Any]], by_replay: list[dict[str, Any]]) -> None:
