@@ -83,6 +83,8 @@ class Judgement:
         self.activation: list[int] = []
         self._stamp = np.zeros(0, np.int64)
         self.concerns: dict[int, dict[int, Concern]] = {}
+        self.shown = 0
+        """How many fixes came near a boundary."""
         self.grace_s = 0.0
         """How long after an edge a fix from before it may still come; timers wait that long."""
 
@@ -120,6 +122,7 @@ class Judgement:
         """What follows from one of `rounds`."""
         told: list[Told] = []
         seen = self.tracker.advance(fixes.rows, fixes.t, fixes.lat, fixes.lon, fixes.accuracy_m)
+        self.shown += len(seen.at)
         if not len(seen.at):
             return told
         columns: list[Any] = [column[seen.at] for column in fixes]

@@ -112,12 +112,15 @@ class LocateCore:
 
     def apply(self, batch: Sequence[Record], now: datetime) -> list[Emission]:
         """Judge `batch` in the order given."""
+        fixes, refused = fix_columns(batch, now)
+        return refused + self.judge_columns(fixes, batch, now)
+
+    def judge_columns(self, fixes: FixColumns, batch: Sequence[Record], now: datetime) -> list[Emission]:
+        """Judge the `fixes` in `batch`, which is decoded already."""
         self._catch_up()
-        fixes, emissions = fix_columns(batch, now)
         if not fixes.fixes:
-            return emissions
-        slots, refused = self._who(fixes, batch, now)
-        emissions += refused
+            return []
+        slots, emissions = self._who(fixes, batch, now)
         rows = self._rows(slots)
         fresh = self._fresh(fixes, rows, batch)
         usable = self._usable(fixes, slots, rows, fresh)

@@ -1,0 +1,143 @@
+"""`python -m benchmarks.engine [--quick]`: one JSON object on stdout.
+
+Fixes a second on one core, with the full verdict, from frames as they come from the topic: decoding and judging apart, at
+several numbers of fences and of fences near a place; and memory per device.
+"""
+
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks.engine.town import build
+from pipeline.columns import fix_columns
+from pipeline.locate import LocateCore
+from pipeline.step import Record
+from schemas.times import from_epoch
+
+FRAME, FRAMES = 100, 100
+
+
+def _frames(town: Any) -> list[list[Record]]:
+    """The next report of every device, as batches of frames."""
+    t, lat, lon = town.report()
+    millis = np.floor(t * 1000).astype("int64").astype("datetime64[ms]").astype(str).tolist()
+    fixes = [
+        f'{{"device_id":"{name}","fix_time":"{at}Z","lat":{a:.7f},"lon":{o:.7f},"accuracy_m":8.5,"battery_pct":87.0,'
+        f'"provider":"gnss"}}'
+        for name, at, a, o in zip(town.devices, millis, lat.tolist(), lon.tolist(), strict=True)
+    ]
+    values = ["[" + ",".join(fixes[n : n + FRAME]) + "]" for n in range(0, len(fixes), FRAME)]
+    records = [Record("fixes", 0, n, b"", value.encode(), 0.0) for n, value in enumerate(values)]
+    return [records[n : n + FRAMES] for n in range(0, len(records), FRAMES)]
+
+
+def measure(fences: int, devices: int, rounds: int, warm: int, dense: float = 1.0) -> dict[str, Any]:
+    """Rates over `rounds` reports of all devices, after `warm` ones; processor seconds, not wall clock."""
+    town = build(fences, devices, dense)
+    core = LocateCore(town.reference)
+    said = 0
+    for _ in range(warm):
+        for batch in _frames(town):
+            core.apply(batch, from_epoch(0))
+    decoding = judging = 0.0
+    shown, count = 0, 0
+    for _ in range(rounds):
+        for batch in _frames(town):
+            start = time.process_time()
+            columns, refused = fix_columns(batch, from_epoch(0))
+            middle = time.process_time()
+            said += len(core.judge_columns(columns, batch, from_epoch(0))) + len(refused)
+            judging += time.process_time() - middle
+            decoding += middle - start
+            count += len(columns.t)
+    shown = core.judgement.shown
+    return {
+        "fences": fences,
+        "devices": devices,
+        "fences_near": round(2.0 * dense, 1),
+        "fixes": count,
+        "judged_per_s": round(count / judging),
+        "decoded_per_s": round(count / decoding),
+        "both_per_s": round(count / (judging + decoding)),
+        "near_a_boundary": round(shown / (count + warm * devices), 3),
+        "incidents": said,
+    }
+
+
+def memory(devices: int) -> dict[str, Any]:
+    """Memory of a core with so many devices, measured in a process of its own."""
+    out = subprocess.run(
+        [sys.executable, "-m", "benchmarks.engine", "--memory-of", str(devices)], check=True, capture_output=True
+    )
+    return dict(json.loads(out.stdout))
+
+
+def _memory_here(devices: int) -> dict[str, Any]:
+    before = _resident()
+    town = build(1000, devices)
+    core = LocateCore(town.reference)
+    known = _resident()
+    start = time.process_time()
+    for _ in range(5):
+        t, lat, lon = town.report()
+        for first in range(0, devices, FRAME * FRAMES):
+            part = slice(first, first + FRAME * FRAMES)
+            batch = _some(town.devices[part], t[part], lat[part], lon[part])
+            core.apply(batch, from_epoch(0))
+    after = _resident()
+    return {
+        "devices": devices,
+        "reference_mb": round((known - before) / 1e6),
+        "state_mb": round((after - known) / 1e6),
+        "total_mb": round((after - before) / 1e6),
+        "bytes_per_device": round((after - before) / devices),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
+        "seconds": round(time.process_time() - start, 1),
+    }
+
+
+def _some(names: list[str], t: Any, lat: Any, lon: Any) -> list[Record]:
+    millis = np.floor(t * 1000).astype("int64").astype("datetime64[ms]").astype(str).tolist()
+    rows = zip(names, millis, lat.tolist(), lon.tolist(), strict=True)
+    fixes = [
+        f'{{"device_id":"{name}","fix_time":"{at}Z","lat":{a:.7f},"lon":{o:.7f},"accuracy_m":8.5}}'
+        for name, at, a, o in rows
+    ]
+    return [
+        Record("fixes", 0, n, b"", ("[" + ",".join(fixes[n : n + FRAME]) + "]").encode(), 0.0)
+        for n in range(0, len(fixes), FRAME)
+    ]
+
+
+def _resident() -> int:
+    with open("/proc/self/statm") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="few devices and rounds")
+@click.option("--memory-of", type=int, help="measure only the memory of so many devices")
+def main(quick: bool, memory_of: int | None) -> None:
+    """Measure the engine."""
+    if memory_of:
+        print(json.dumps(_memory_here(memory_of)))
+        return
+    devices, rounds, warm = (10_000, 6, 12) if quick else (50_000, 12, 20)
+    report = {
+        "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, one core",
+        "rates": [measure(fences, devices, rounds, warm) for fences in ((1000, 20_000) if quick else (1000, 10_000, 100_000))],
+        "near": [measure(2000, devices // 5, rounds, warm, dense) for dense in ((1, 8) if quick else (1, 4, 16, 64))],
+        "memory": [memory(count) for count in ((10_000,) if quick else (10_000, 100_000, 1_000_000))],
+    }
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
