@@ -30,4 +30,5 @@ test: install ## all tests that this machine can run
 demo: install ## the whole system on this machine, with devices on the move
 	@$(BIN)/fenceline demo $(ARGS)
 
-ci: check test ## what CI runs
+ci: check ## what CI runs: the checks, and every test, also those on a real Apache Kafka
+	@$(MAKE) --no-print-directory test ARGS="--kafka --durations=15"
