@@ -19,7 +19,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "identity": ("identity", "check-in plans, evaluation on your own pictures, deletion"),
     "doctor": ("doctor", "say what is missing, and the command that mends it"),
     "explain": ("explain", "say why an incident was raised, in words and in a picture"),
-    "load": ("load", "write fences, subjects, activations or leaves to their topics"),
+    "load": ("load", "write fences, subjects, activations, leaves or rosters to their topics"),
+    "rules": ("rules", "show, check and publish the rules of scores, alerts and tasks"),
+    "command": ("command", "acknowledge, resolve, confirm, decide ...: give a command"),
+    "score": ("score", "where every point of a person went; ledgers made anew"),
+    "alerts": ("alerts", "how often alerts are right"),
+    "audit": ("audit", "verify the record of who did and read what"),
     "fences": ("fences", "check files of fences"),
 }
 

@@ -12,10 +12,12 @@ from fences.lint import read_features
 from fences.schedule import compile_schedule
 from fences.shape import compile_shape
 from pipeline import leave as leaves
+from pipeline.alerting.roster import check_roster
 from schemas.message import Invalid, Message, decode, invalid_from
 from schemas.reference import Activation, Fence, Leave, Subject
+from schemas.roster import Roster
 
-KINDS = ("fences", "subjects", "activations", "leaves")
+KINDS = ("fences", "subjects", "activations", "leaves", "rosters")
 
 
 class Entry(NamedTuple):
@@ -69,6 +71,7 @@ _KINDS = {
     "subjects": _Kind(Subject, "subject_id", _subject),
     "activations": _Kind(Activation, "activation_id", _activation),
     "leaves": _Kind(Leave, "leave_id", leaves.check),
+    "rosters": _Kind(Roster, "roster_id", check_roster),
 }
 
 

@@ -13,13 +13,14 @@ from gateway.frames import partition_of
 from schemas.ids import event_id
 from schemas.message import Invalid, decode, encode
 from schemas.reference import Fence
-from schemas.topics import ACTIVATIONS, FENCES, LEAVE_CHANGES, LEAVES, SUBJECTS, Topic
+from schemas.topics import ACTIVATIONS, FENCES, LEAVE_CHANGES, LEAVES, ROSTERS, SUBJECTS, Topic
 
 TOPICS_OF: dict[str, tuple[Topic, ...]] = {
     "fences": (FENCES,),
     "subjects": (SUBJECTS,),
     "activations": (ACTIVATIONS,),
     "leaves": (LEAVES, LEAVE_CHANGES),
+    "rosters": (ROSTERS,),
 }
 
 

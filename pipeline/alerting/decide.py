@@ -83,8 +83,13 @@ class _Turn:
         return self.reference.agency_of(self.key, incident.agency) or "default"
 
     def raise_for(self, incident: Incident, rule: str) -> None:
-        """An alert for `incident`: its group's, or a new one."""
-        clause = self.office.rules.clauses[rule]
+        """An alert for `incident`: its group's, or a new one. None, where the rules no longer make one of it."""
+        clause = self.office.rules.clauses.get(rule)
+        if clause is None:
+            found = self.office.rules.clause_raised_by(incident.type)
+            if found is None:
+                return
+            rule, clause = found
         group = group_of(rule, clause, incident)
         home = home_of(self.cases.values(), group, incident, self.office.rules, self.at)
         if home is not None:

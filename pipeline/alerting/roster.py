@@ -20,12 +20,9 @@ class Rosters:
         """Add a roster, or its new version.
 
         Raises:
-            Invalid: its time zone is unknown.
+            Invalid: as `check_roster`.
         """
-        try:
-            ZoneInfo(roster.time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise Invalid(f"no time zone {roster.time_zone!r}; write one like Asia/Shanghai", "$.time_zone") from error
+        check_roster(roster)
         self._by_id[roster.roster_id] = roster
 
     def forget(self, roster_id: str) -> None:
@@ -45,6 +42,21 @@ class Rosters:
         """Where an agency's people are awake: the time zone of its rosters (the first by id)."""
         zones = [self._by_id[name].time_zone for name in sorted(self._by_id) if self._by_id[name].agency == agency]
         return ZoneInfo(zones[0] if zones else default)
+
+
+def check_roster(roster: Roster) -> None:
+    """Nothing, if `roster` can be used.
+
+    Raises:
+        Invalid: its time zone is unknown, or a swap ends before it begins.
+    """
+    try:
+        ZoneInfo(roster.time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise Invalid(f"no time zone {roster.time_zone!r}; write one like Asia/Shanghai", "$.time_zone") from error
+    for place, stand in enumerate(roster.stands):
+        if stand.ends_at <= stand.starts_at:
+            raise Invalid("a swap must end after it begins", f"$.stands[{place}].ends_at")
 
 
 def on_duty(roster: Roster, at: datetime) -> tuple[str, ...]:
