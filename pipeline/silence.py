@@ -40,7 +40,6 @@ class Turn(NamedTuple):
     patience_s: float
     period_s: float
     learnt: bool
-    never_heard: bool
 
 
 class Silence:
@@ -181,7 +180,6 @@ class Silence:
             patience_s=self._patience_ms(row) / 1000,
             period_s=hearing.period_of(int(state["fixed_ms"]), state["gaps"], self._figures) / 1000,
             learnt=not state["fixed_ms"] and int(state["gaps"].sum()) >= FIRST_ESTIMATE,
-            never_heard=not state["hearings"],
         )
 
     def next_wake_ms(self) -> int:

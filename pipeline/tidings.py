@@ -62,8 +62,7 @@ class Tidings:
         since_ms = turn.occurred_ms - (round(turn.silent_s * 1000) if turn.kind == "back" else 0)
         if turn.kind == "silent":
             evidence |= {"likely_cause": self._cause(turn)} | self._power(turn.row)
-            if not turn.never_heard:
-                evidence["last_heard"] = str(from_epoch(turn.occurred_ms / 1000))
+            evidence["last_heard"] = str(from_epoch(turn.occurred_ms / 1000))
         incident = self._incident(turn.row, turn.kind, turn.occurred_ms, turn.detected_ms, evidence)
         if evidence.get("likely_cause") == "switched_off":
             return incident
@@ -108,8 +107,6 @@ class Tidings:
 
     def _cause(self, turn: Turn) -> str:
         power = self._health.power(turn.row)
-        if turn.never_heard:
-            return "never_heard"
         if power.off_ms and power.off_ms >= turn.occurred_ms - OFF_BEFORE_MS:
             return "switched_off"
         if power.battery_pct is not None and power.battery_pct <= EMPTY_PCT and not power.charging:

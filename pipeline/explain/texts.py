@@ -119,7 +119,6 @@ CAUSES: dict[str, tuple[str, str]] = {
     "switched_off": ("it was switched off", "设备被关机"),
     "battery_empty": ("the battery ran empty", "电量耗尽"),
     "outage": ("the network, not the person", "网络故障，与当事人无关"),
-    "never_heard": ("it never reported since it was handed out", "设备启用后从未上报"),
     "unknown": ("not known", "未知"),
 }
 

@@ -49,9 +49,9 @@ def test_a_single_sign_of_life_is_no_return() -> None:
     assert told(hear(silence, 3050)) == [("back", 3000, 3050)]
 
 
-def test_a_device_never_heard_is_silent_since_its_activation() -> None:
+def test_until_the_first_hearing_the_default_period_counts() -> None:
     (turn,) = listening(None).wake(T0 + 3600_000)
-    assert (turn.never_heard, turn.learnt, told([turn])) == (True, False, [("silent", 0, 900)])
+    assert (turn.learnt, told([turn])) == (False, [("silent", 0, 900)])
 
 
 def test_nothing_is_expected_after_the_end() -> None:
@@ -126,7 +126,7 @@ def test_a_forgotten_row_is_as_new() -> None:
     silence.forget(0)
     assert silence.wake(T0 + 90 * MINUTE) == []
     silence.listen(np.array([0]), np.array([T0]), np.array([NEVER_MS]), np.array([0.0]))
-    assert silence.wake(T0 + 3600_000)[0].never_heard
+    assert told(silence.wake(T0 + 3600_000)) == [("silent", 0, 900)]
 
 
 def test_buckets_grow_by_the_root_of_two() -> None:

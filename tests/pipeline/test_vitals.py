@@ -86,12 +86,6 @@ def test_what_was_known_before_shapes_the_likely_cause(said: dict[str, Any], cau
     assert sentence(silent)
 
 
-def test_a_device_never_heard() -> None:
-    (silent,) = wake(vitals(), 3600)
-    assert silent.evidence["likely_cause"] == "never_heard"
-    assert "last_heard" not in silent.evidence
-
-
 def test_back_says_for_how_long_it_was_gone() -> None:
     devices = vitals()
     observe(devices, report(10))
