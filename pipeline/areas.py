@@ -40,10 +40,6 @@ class Areas:
             self._names.append(name)
         return code
 
-    def place(self, row: int, lat: float, lon: float, carrier: str | None, cell_id: str | None) -> None:
-        """The device of `row` is there now; what it does not say stays as it was said last."""
-        self.place_all(np.array([row]), np.array([lat]), np.array([lon]), [carrier], [cell_id])
-
     def place_all(
         self,
         rows: Rows,
@@ -52,7 +48,7 @@ class Areas:
         carriers: Sequence[str | None] | None,
         cell_ids: Sequence[str | None] | None,
     ) -> None:
-        """`place` for columns (n,), in their order; None: no device says that."""
+        """The devices of `rows` (n,) are there now; what one does not say stays as it said last. None: nobody says."""
         if not len(rows):
             return
         self._reserve(int(rows.max()))
@@ -85,12 +81,6 @@ class Areas:
         self._reserve(row)
         for name in names:
             self.of[row, _COLUMNS[name.partition(":")[0]]] = self._code(name)
-
-    def forget(self, row: int) -> None:
-        """Leave `row` free for another."""
-        if row < len(self.of):
-            self.of[row] = 0
-            self._square[row] = _NOWHERE
 
     def names(self, row: int) -> list[str]:
         """The areas of the device of `row`."""

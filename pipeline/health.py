@@ -183,12 +183,6 @@ class Health:
             self.rows = more
             self._apart = np.zeros(len(more), np.bool_)
 
-    def forget(self, row: int) -> None:
-        """Leave `row` free for another."""
-        if row < len(self.rows):
-            self.rows[row] = np.zeros((), ROW)
-            self.rows["battery_pct"][row], self.rows["charging"][row] = np.nan, UNKNOWN
-
     def power(self, row: int) -> Power:
         """What the device of `row` last said of its power."""
         state = self.rows[row]

@@ -88,11 +88,6 @@ class LeaveBook:
                 self._slots[leave.leave_id] = slot
                 self._area.put(slot, compile_geometry(permit.leave.region, permit.leave.region_datum, field="$.region"))
 
-    def forget_before(self, t: float) -> None:
-        """Let go of leaves that ended before `t`."""
-        for permit in [permit for permit in self._permits.values() if permit.t_until < t]:
-            self._drop(permit)
-
     def _drop(self, permit: Permit) -> None:
         leave_id = permit.leave.leave_id
         del self._permits[leave_id]

@@ -98,12 +98,6 @@ class Silence:
         period = hearing.period_of(int(state["fixed_ms"]), state["gaps"], self._figures)
         state["patience_ms"] = hearing.patience_of(period, self._figures)
 
-    def forget(self, row: int) -> None:
-        """Leave `row` free for another."""
-        if row < len(self.rows):
-            self.rows[row] = np.zeros((), ROW)
-            self.rows["due_ms"][row] = NEVER_MS
-
     def hear(self, slots: Rows, heard_ms: Ms) -> list[Turn]:
         """Take hearings (n,) in the order of their arrival; those not newer than the last of their row say nothing."""
         turns: list[Turn] = []

@@ -89,13 +89,6 @@ class Vitals:
         self._silence.listen(rows, since_ms, until_ms, period_s)
         self._begin_pulse(int(since_ms.min()))
 
-    def dismiss(self, row: int) -> None:
-        """Leave `row` free for another."""
-        self._unmarked.pop(row, None)
-        self._silence.forget(row)
-        self._health.forget(row)
-        self._areas.forget(row)
-
     def dump(self, row: int) -> bytes:
         """What `load` takes back."""
         names = " ".join(self._areas.names(row)).encode()

@@ -112,14 +112,6 @@ def test_turns_come_in_order() -> None:
     assert leaves.next_turn("nobody", 0) is None
 
 
-def test_old_ones_are_let_go_and_their_place_is_used_again() -> None:
-    leaves = book(leave(region=square(30.0, 120.0)))
-    leaves.forget_before(NINE.timestamp() + 3 * 3600)
-    assert "s-1" not in leaves
-    leaves.learn(leave(leave_id="l-2", region=square(31.0, 120.0)), 0.0)
-    assert away(leaves, 31.0, 1) < 0
-
-
 def test_a_leave_that_cannot_be_is_refused_and_the_old_one_stays() -> None:
     leaves = book(leave())
     with pytest.raises(Invalid, match="end after") as refused:

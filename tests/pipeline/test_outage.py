@@ -135,8 +135,9 @@ def test_a_district_is_named_by_its_south_western_corner() -> None:
 
 def test_a_partitions_count_by_area_and_minute() -> None:
     areas = Areas()
-    for row in range(6):
-        areas.place(row, 30.27, 120.15 + row // 3, "460-00" if row % 2 else None, f"c{row}")
+    rows = np.arange(6)
+    carriers, cells = [None, "460-00"] * 3, [f"c{row}" for row in range(6)]
+    areas.place_all(rows, np.full(6, 30.27), 120.15 + rows // 3, carriers, cells)
     heard = np.array([T0, T0, T0 + 70, T0, np.nan, T0])
     quiet = np.array([True, True, True, False, True, False])
     told = {one.area: (one.devices, one.quiet) for one in areas.pulse("locate/0", T0 + 200, heard, quiet).areas}
@@ -146,8 +147,7 @@ def test_a_partitions_count_by_area_and_minute() -> None:
     assert told["carrier:460-00"] == (3, {MINUTE0: 1})
     assert {name for name in told if name.startswith("cell:")} == {"cell:/c0", "cell:460-00/c1", "cell:/c2"}
     assert areas.names(1) == ["all", "carrier:460-00", "cell:460-00/c1", "district:30.2,120.1"]
-    areas.forget(1)
-    assert areas.names(1) == areas.names(99) == []
+    assert areas.names(99) == []
 
 
 def test_nobody_to_count() -> None:

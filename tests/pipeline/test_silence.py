@@ -120,15 +120,6 @@ def test_state_survives_being_written() -> None:
     assert hear(silence, 5000, 5015, 9000) == hear(other, 5000, 5015, 9000)
 
 
-def test_a_forgotten_row_is_as_new() -> None:
-    silence = listening(60.0)
-    hear(silence, 10, 20)
-    silence.forget(0)
-    assert silence.wake(T0 + 90 * MINUTE) == []
-    silence.listen(np.array([0]), np.array([T0]), np.array([NEVER_MS]), np.array([0.0]))
-    assert told(silence.wake(T0 + 3600_000)) == [("silent", 0, 900)]
-
-
 def test_buckets_grow_by_the_root_of_two() -> None:
     assert [bucket_of(gap) for gap in (1, 1000, 1001, 1414, 1415, 2000, 10**12)] == [0, 0, 1, 1, 2, 2, 34]
     assert EDGES_MS[-1] > 86_400_000

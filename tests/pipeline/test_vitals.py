@@ -106,7 +106,6 @@ def test_nothing_is_expected_when_supervision_has_ended() -> None:
     devices = vitals()
     observe(devices, report(30 * 86400 - 30))
     assert wake(devices, 40 * 86400) == []
-    devices.dismiss(0)
     assert devices.next_wake_ms() == NEVER_MS
 
 
