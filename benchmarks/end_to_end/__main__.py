@@ -66,10 +66,10 @@ async def measured(contender: Contender, scene: Scene, folder: Path, offered: fl
 
 @click.command()
 @click.option("--seconds", default=20.0, show_default=True, help="How long each rate is held.")
-@click.option("--devices", default=100_000, show_default=True)
+@click.option("--devices", default=400_000, show_default=True, help="At most so many; each reports every 2 s.")
 @click.option("--fences", default=1_000, show_default=True)
 @click.option("--partitions", default=4, show_default=True)
-@click.option("--offered", default=400_000.0, show_default=True, help="Fixes a second, more than anyone can take.")
+@click.option("--offered", default=200_000.0, show_default=True, help="Fixes a second, more than anyone can take.")
 @click.option("--only", default="", help="Contenders whose name begins so.")
 def main(seconds: float, devices: int, fences: int, partitions: int, offered: float, only: str) -> None:
     """Measure end to end, on Apache Kafka."""

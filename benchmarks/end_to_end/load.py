@@ -14,14 +14,16 @@ from typing import Any
 import uvloop
 from aiokafka import AIOKafkaProducer
 
-from benchmarks.end_to_end.scene import Scene, frames, singles, stamped
+from benchmarks.end_to_end.scene import FRAME, Scene, laps, singles, stamped
+from benchmarks.end_to_end.scene import PERIOD_S as DEVICE_PERIOD_S
 
 PERIOD_S = 0.02
 
 
 async def run(broker: str, topic: str, scene: Scene, rate: float, seconds: float, by_one: bool) -> dict[str, Any]:
     """Send `rate` fixes a second for `seconds`; what was sent and how long it took until acknowledged."""
-    prepared = [(partition, frame, frame.count(b"device_id")) for partition, frame in frames(scene)]
+    devices = min(scene.devices, max(FRAME, int(rate * DEVICE_PERIOD_S)))
+    prepared = [frame for lap in laps(scene, devices) for frame in lap]
     producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=5, max_batch_size=256 * 1024)
     await producer.start()
     print(json.dumps({"began": time.time()}), flush=True)

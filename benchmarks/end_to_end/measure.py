@@ -80,7 +80,6 @@ def running(contender: Contender, start: Start) -> Iterator[subprocess.Popen[byt
                 "FENCELINE_BROKER": start.broker,
                 "FENCELINE_DATA_DIR": str(start.folder),
                 "FENCELINE_WORKER_LOG_LEVEL": "warning",
-                **contender.environ,
             },
         )
     try:
@@ -158,7 +157,7 @@ async def _ended(producer: "subprocess.Popen[str]") -> dict[str, Any]:
 async def warm(
     watch: Watch, start: Start, contender: Contender, scene: Scene, process: "subprocess.Popen[bytes]"
 ) -> None:
-    """Feed it a little until it has worked off something.
+    """Feed it a little until it has worked off that.
 
     Raises:
         RuntimeError: it ended, or did not get to work.
@@ -184,33 +183,30 @@ async def at_rate(
     watch: Watch, start: Start, contender: Contender, scene: Scene, pid: int, rate: float, seconds: float
 ) -> dict[str, Any]:
     """What comes of `rate` fixes a second for `seconds`: rates, lag, processor time, latencies."""
-    began_output = await _ends(start.broker, contender.output)
-    producer = load(start, contender, scene, rate, seconds)
+    producer = load(start, contender, scene, rate, contender.settle_s + seconds)
     assert producer.stdout is not None
     await asyncio.to_thread(producer.stdout.readline)
-    seen, cpu = [await watch.look()], [cpu_s(pid)]
+    await asyncio.sleep(contender.settle_s)
+    since = await _ends(start.broker, contender.output)
+    seen, cpu = [await watch.look()], cpu_s(pid)
     ending = asyncio.create_task(_ended(producer))
     while not ending.done():
         await asyncio.sleep(POLL_S)
         seen.append(await watch.look())
-        cpu.append(cpu_s(pid))
-    sent = ending.result()
-    fixes_each = FRAME if contender.frames else 1
-    settled = next((place for place, one in enumerate(seen) if one.at > seen[0].at + 0.2 * seconds), 0)
-    span_s = seen[-1].at - seen[settled].at
-    during = (seen[-1].done - seen[settled].done) * fixes_each / span_s
-    drained_s = await _drained(watch)
-    lag = [one.there - one.done for one in seen[settled:]]
+    sent, spent_s = ending.result(), cpu_s(pid) - cpu
+    span_s = seen[-1].at - seen[0].at
+    fixes = (seen[-1].done - seen[0].done) * (FRAME if contender.frames else 1)
+    per_s = fixes / span_s
     return {
         "offered_fixes_per_s": sent["fixes_per_s"],
-        "judged_fixes_per_s": round(during),
-        "lag_at_the_end_s": round(lag[-1] * fixes_each / max(during, 1), 2),
-        "drained_after_s": drained_s,
-        "cpu_us_per_fix": round(
-            (cpu[-1] - cpu[settled]) / max((seen[-1].done - seen[settled].done) * fixes_each, 1) * 1e6, 2
+        "judged_fixes_per_s": round(per_s),
+        "lag_at_the_end_s": round(
+            (seen[-1].there - seen[-1].done) * fixes / max(seen[-1].done - seen[0].done, 1) / max(per_s, 1), 2
         ),
-        "cores": round((cpu[-1] - cpu[settled]) / span_s, 2),
-        "latency": await latencies(start.broker, contender.output, began_output),
+        "drained_after_s": await _drained(watch),
+        "cpu_us_per_fix": round(spent_s / max(fixes, 1) * 1e6, 2),
+        "cores": round(spent_s / span_s, 2),
+        "latency": await latencies(start.broker, contender.output, since),
     }
 
 

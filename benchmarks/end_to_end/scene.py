@@ -13,8 +13,10 @@ STAMP = b"2000-00-00T00:00:00.000Z"
 """Stands in prepared frames for the moment of sending."""
 
 FRAME = 100
-LAPS = 20
-STEP_M = 10.0
+LAPS = 4
+STEP_M = 20.0
+PERIOD_S = 2.0
+"""Each device reports so often; the rate decides how many devices there are."""
 SPAN_DEG = 2.0
 LAT, LON = 30.0, 110.0
 
@@ -55,18 +57,21 @@ def reference(scene: Scene) -> Iterator[tuple[str, str, bytes, int | None]]:
     for number in range(scene.devices):
         activation = {
             "activation_id": f"a{number}", "device_id": f"d{number}", "subject_id": f"s{number}", "order_id": "o",
-            "agency": "a", "starts_at": "2025-01-01T00:00:00Z",
+            "agency": "a", "starts_at": "2025-01-01T00:00:00Z", "expected_period_s": PERIOD_S,
         }  # fmt: skip
         value = json.dumps(activation).encode()
         yield "activations", f"a{number}", value, partition_of(f"d{number}", scene.partitions)
 
 
-def frames(scene: Scene) -> Iterator[tuple[int, bytes]]:
-    """(partition, frame) of FRAME devices each, lap after lap; a frame's fixes stand on lines of their own."""
+def laps(scene: Scene, devices: int) -> Iterator[list[tuple[int, bytes, int]]]:
+    """Each lap's frames as (partition, frame, fixes) for the first `devices`, FRAME of them in a frame.
+
+    A frame's fixes stand on lines of their own. After the last lap comes the first again.
+    """
     chance = random.Random(7)
-    places = [(LAT + chance.random() * SPAN_DEG, LON + chance.random() * SPAN_DEG) for _ in range(scene.devices)]
+    places = [(LAT + chance.random() * SPAN_DEG, LON + chance.random() * SPAN_DEG) for _ in range(devices)]
     by_partition: dict[int, list[int]] = {}
-    for number in range(scene.devices):
+    for number in range(devices):
         by_partition.setdefault(partition_of(f"d{number}", scene.partitions), []).append(number)
     batches = [
         (partition, numbers[begin : begin + FRAME])
@@ -78,13 +83,15 @@ def frames(scene: Scene) -> Iterator[tuple[int, bytes]]:
     for lap in range(2 * LAPS):
         step = lap if lap < LAPS else 2 * LAPS - lap
         north = step * STEP_M / METRES_PER_DEGREE
+        frames = []
         for partition, numbers in batches:
             fixes = [
                 f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{places[n][0] + north:.6f},'
                 f'"lon":{places[n][1]:.6f},"accuracy_m":8.0,"speed_mps":1.2,"battery_pct":80}}'
                 for n in numbers
             ]
-            yield partition, ("[" + ",\n".join(fixes) + "]").encode()
+            frames.append((partition, ("[" + ",\n".join(fixes) + "]").encode(), len(numbers)))
+        yield frames
 
 
 def stamped(frame: bytes, at: datetime | None = None) -> bytes:
