@@ -87,6 +87,7 @@ class Courier:
         self._pace = Pace(settings.redis_url)
         self._now_s = now_s
         self._ready: asyncio.PriorityQueue[Job] = asyncio.PriorityQueue()
+        self._telling = asyncio.Lock()
         self._shelves: dict[int, Shelf] = {}
         self._count = 0
         self._consumer: AIOKafkaConsumer | None = None
@@ -272,7 +273,8 @@ class Courier:
         emission = Emission("notification-reports", report.subject_id, report, report.report_id)
         while True:
             try:
-                await self._sender.send([(SRC, emission)])
+                async with self._telling:  # a sender is not made to be connected by several at once
+                    await self._sender.send([(SRC, emission)])
                 self.reported += 1
                 return
             except NotSent as error:

@@ -16,8 +16,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "judge a file of fixes, or history; try a draft of the rules"),
     "enroll": ("enroll", "take up pictures of a person's face as templates"),
     "verify": ("verify", "compare the faces in two pictures"),
-    "identity": ("identity", "check-in plans, evaluation on your own pictures, deletion"),
-    "doctor": ("doctor", "say what is missing, and the command that mends it"),
     "explain": ("explain", "say why an incident was raised, in words and in a picture"),
     "load": ("load", "write fences, subjects, activations, leaves or rosters to their topics"),
     "rules": ("rules", "show, check and publish the rules of scores, alerts and tasks"),

@@ -86,6 +86,11 @@ class TwilioStandIn:
         if always is not None:
             self._always = always
 
+    @property
+    def is_calling(self) -> bool:
+        """Whether callbacks are still to come."""
+        return bool(self._calling)
+
     def sent_to(self, number: str) -> list[StoredMessage]:
         """What was accepted for one number."""
         return [one for one in self.messages if one.to == number]

@@ -1,9 +1,9 @@
 """Is the duty broken, how sure is that, and since when? From the hypotheses of a place and its distances to a fence.
 
-Depth is how far on the forbidden side of the boundary a place is, in metres: outside of a fence to stay in, inside of one
-to keep out of. The duty counts as broken where the depth exceeds a tolerance in favour of the person. The chance of that
-is the sum over the hypotheses, each a Gaussian: weight x Phi((depth - tolerance) / sigma). It says *broken* from `open_at`
-on, *kept* up to `close_at`, and in between *uncertain*, which changes nothing.
+Depth is how far on the forbidden side of the boundary a place is, in metres: outside of a fence to stay in, inside of
+one to keep out of. The duty counts as broken where the depth exceeds a tolerance in favour of the person. The chance
+of that is the sum over the hypotheses, each a Gaussian: weight x Phi((depth - tolerance) / sigma). It says *broken*
+from `open_at` on, *kept* up to `close_at`, and in between *uncertain*, which changes nothing.
 """
 
 import math
@@ -49,7 +49,7 @@ def chance_broken(
 def crossing_time(t: Column, depth_m: Column, *, back: bool = False) -> tuple[float, int]:
     """When the boundary was last crossed into the forbidden side (`back`: out of it), and after which fix.
 
-    `t` (n,) seconds, `depth_m` of the fixes believed, in order. -1: no crossing among them, then the time is the first's.
+    `t` (n,) seconds, `depth_m` of the fixes believed, in order. -1: no crossing among them, the time is the first's.
     """
     depth = -depth_m if back else depth_m
     turn = np.flatnonzero((depth[:-1] <= 0) & (depth[1:] > 0))

@@ -1,9 +1,10 @@
 """Where is the person really, and how sure is that? A Bayes filter over motion and receiver errors, without any fence.
 
-A fix is the true place plus the receiver's error. The person rests, walks or drives; the error drifts with a memory of a
-minute and a size that the receiver's own claim measures (how much such claims are worth is learnt per device); and now
-and then a fix is *thrown*: hundreds of metres off for one or a few fixes, whatever it claims. All that may have been is
-kept as a few hypotheses, each a Gaussian over place, velocity and drift with a weight; the sum of their weights is 1.
+A fix is the true place plus the receiver's error. The person rests, walks or drives; the error drifts with a memory
+of a minute and a size that the receiver's own claim measures (how much such claims are worth is learnt per device);
+and now and then a fix is *thrown*: hundreds of metres off for one or a few fixes, whatever it claims. All that may
+have been is kept as a few hypotheses, each a Gaussian over place, velocity and drift with a weight; the sum of their
+weights is 1.
 
 Per hypothesis and axis the state is (p, v, u): place in metres, velocity, and drift in units of its own size; both axes
 share one covariance. Velocity is an Ornstein-Uhlenbeck process (zero at rest), drift a first-order autoregression:
@@ -11,8 +12,8 @@ share one covariance. Velocity is an Ornstein-Uhlenbeck process (zero at rest), 
     z = p + c u + jitter,    u' = exp(-dt / memory) u + ...,    c = worth x claimed accuracy
 
 For each fix each hypothesis is continued in every way (rest, walk, drive; fix good or thrown), weighed by how likely it
-made the fix, and the heaviest are kept; those that say the same are merged. Formulas: the Gaussian sum filter (Alspach and
-Sorenson 1972); integrated Ornstein-Uhlenbeck noise as in Singer's target model (1970).
+made the fix, and the heaviest are kept; those that say the same are merged. Formulas: the Gaussian sum filter (Alspach
+and Sorenson 1972); integrated Ornstein-Uhlenbeck noise as in Singer's target model (1970).
 
 The kernel is compiled by numba: docs/decisions/0021-compiled-filter.md.
 """
@@ -63,8 +64,9 @@ STATE = np.dtype(
 """A device's state; its bytes are what the changelog keeps."""
 
 # Places in the array of parameters that the kernel reads; see fences.tracker.MotionModel for what they mean.
-(MEMORY_S, JITTER_SHARE, JITTER_M, THROW_RATE, THROW_STAYS, THROW_M, WANDER, GO_S, STOP_S, CHANGE_S,
- WALK_MPS, WALK_S, DRIVE_MPS, DRIVE_S, LEARN, LEAST_M, MOST_M, DEFAULT_M, MARGIN_M, SIGMAS, FIRST_WORTH, FAIR) = range(22)  # fmt: skip
+(MEMORY_S, JITTER_SHARE, JITTER_M, THROW_RATE, THROW_STAYS, THROW_M, WANDER, GO_S) = range(8)
+(STOP_S, CHANGE_S, WALK_MPS, WALK_S, DRIVE_MPS, DRIVE_S, LEARN, LEAST_M) = range(8, 16)
+(MOST_M, DEFAULT_M, MARGIN_M, SIGMAS, FIRST_WORTH, FAIR) = range(16, 22)
 
 _LEAST_WEIGHT = 3e-4  # hypotheses lighter than this share are let go
 _SHOWN_WEIGHT = 2e-3  # lighter ones are not asked about fences
@@ -322,8 +324,8 @@ def advance(
                     child_w[2 * n + 1] = prior * rate * thrown
                     total += child_w[2 * n] + child_w[2 * n + 1]
                     n += 1
-            # who is said to have been thrown to one spot for longer than throws last may be there: without this, whoever
-            # moved off unseen would be thrown for ever, once every other explanation has been let go
+            # who is said to have been thrown to one spot for longer than throws last may be there: without this,
+            # whoever moved off unseen would be thrown for ever, once every other explanation has been let go
             for k in range(s.used[r]):
                 if s.thrown[r, k] & 7 == 7:
                     h = children[n]

@@ -1,7 +1,7 @@
 """Which alarms did a device raise? Tampering and calls for help are told at once, as they arrive, in whatever order.
 
-A device repeats an alarm in fix after fix; that is one episode, told once. It ends with a fix that no longer has it, and
-what comes within the same minute as a told one is the same.
+A device repeats an alarm in fix after fix; that is one episode, told once. It ends with a fix that no longer has it,
+and what comes within the same minute as a told one is the same.
 """
 
 from typing import Any
@@ -52,10 +52,8 @@ class Alarms:
         told = []
         for name in raised:
             known = mine.get(name)
-            if (
-                known is not None
-                and known[0] - SAME_S <= t <= known[1] + SAME_S
-                or (known and known[2] and t > known[0])
+            if (known is not None and known[0] - SAME_S <= t <= known[1] + SAME_S) or (
+                known and known[2] and t > known[0]
             ):
                 known[0], known[1], known[2] = min(known[0], t), max(known[1], t), 1.0 if t >= known[1] else known[2]
                 continue

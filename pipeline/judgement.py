@@ -1,14 +1,13 @@
 """What do fixes in order mean for the duties of their activations? Breaches and passages, over columns.
 
-The tracker moves all devices on; only fixes that come near a boundary are looked at further. For these: which duties may
-concern them, how deep each hypothesis lies, and from that the chance that a duty is broken. Objects begin where the chance
-reaches a half, and end where the duty is plainly kept again.
+The tracker moves all devices on; only fixes that come near a boundary are looked at further. For these: which duties
+may concern them, how deep each hypothesis lies, and from that the chance that a duty is broken. Objects begin where
+the chance reaches a half, and end where the duty is plainly kept again.
 """
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -160,20 +159,20 @@ class Judgement:
         fixed: dict[int, list[int]] = {}
         own_of: list[int] = []
         own: list[int] = []
-        for j, row in enumerate(of.rows.tolist()):
+        for n, row in enumerate(of.rows.tolist()):
             duties = fixed.get(row)
             if duties is None:
                 duties = fixed[row] = list(
-                    dict.fromkeys(reference.fixed_duties(int(activation[j])) + list(self.concerns.get(row, ())))
+                    dict.fromkeys(reference.fixed_duties(int(activation[n])) + list(self.concerns.get(row, ())))
                 )
-            own_of += [j] * len(duties)
+            own_of += [n] * len(duties)
             own += duties
         who = np.concatenate([near, np.array(own_of, np.int64)])
         duty = np.concatenate([zones, np.array(own, np.int64)])
         # one order, each once
         width = int(duty.max(initial=0)) + 1
-        key = np.unique(who * width + duty)
-        who, duty = key // width, key % width
+        both = np.unique(who * width + duty)
+        who, duty = both // width, both % width
         holds = reference.in_force(duty, of.t[who])
         pair, k = np.nonzero((seen.weight[who] > 0) & (holds[:, None] | (np.arange(seen.weight.shape[1]) == 0)))
         j = who[pair]
@@ -275,31 +274,31 @@ class Judgement:
         else:
             concern.over += 1
         back = concern.broken and chance <= rule.close_at
-        ground = None
+        now_at: Ground | None = None
         if not concern.broken and chance >= rule.open_at and self._confirmed(concern, t):
-            ground = self._ground(row, concern.duty, j, of, seen)
+            now_at = self._ground(row, concern.duty, j, of, seen)
             concern.broken = True
-            concern.crossed_s = min(self._crossed(ground, concern.entered_s, back=False), t)
+            concern.crossed_s = min(self._crossed(now_at, concern.entered_s, back=False), t)
         if concern.breach is not None:
             concern.breach.deepest_m = max(concern.breach.deepest_m, depth)
         holds = self.duties.holds(activation, concern.duty, t)
         if concern.broken and holds and concern.breach is None and not back:
-            ground = ground or self._ground(row, concern.duty, j, of, seen)
+            now_at = now_at or self._ground(row, concern.duty, j, of, seen)
             since = self.duties.held_since(activation, concern.duty, concern.crossed_s, t)
             yield self._open(
-                activation, concern, ground, since, settled, bool(of.late[j]), edge=since > concern.crossed_s
+                activation, concern, now_at, since, settled, bool(of.late[j]), edge=since > concern.crossed_s
             )
             concern.breach.deepest_m = depth  # type: ignore[attr-defined]
         elif back:
             concern.broken = False
             if concern.breach is not None:
-                ground = self._ground(row, concern.duty, j, of, seen)
+                now_at = self._ground(row, concern.duty, j, of, seen)
                 breach, concern.breach = concern.breach, None
                 breach.late = breach.late or bool(of.late[j])
-                none = self._was_none(ground, breach)
-                home = self._crossed(ground, t, back=True)
+                none = self._was_none(now_at, breach)
+                home = self._crossed(now_at, t, back=True)
                 yield self.teller.closed(
-                    activation, concern, breach, ground, home, settled, "thrown" if none else "", corrected=none
+                    activation, concern, breach, now_at, home, settled, "thrown" if none else "", corrected=none
                 )
 
     def _confirmed(self, concern: Concern, t: float) -> bool:

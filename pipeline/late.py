@@ -1,8 +1,8 @@
 """What do fixes say that come after later ones were judged? A batch from a time without a network fills a gap.
 
-When a device comes back after a gap, its state from before the gap is kept, and its first fixes after it. Fixes from inside
-the gap that come later are judged as they would have been, by a shadow that starts from that state; what it finds is told,
-marked late, unless what is known from after the gap tells it already:
+When a device comes back after a gap, its state from before the gap is kept, and its first fixes after it. Fixes from
+inside the gap that come later are judged as they would have been, by a shadow that starts from that state; what it
+finds is told, marked late, unless what is known from after the gap tells it already:
 
 | the shadow says | and | then |
 | --- | --- | --- |

@@ -1,8 +1,8 @@
 """Where is everybody, and which duties are broken? The core of the agent `locate`, over a partition of `fixes`.
 
 A batch goes through these steps: decode to columns; who wore the device then; what is no position of that time is set
-aside; alarms told at once; put in order; judged (`pipeline.judgement`). What is set aside without being refused is counted
-in `ignored`, by reason.
+aside; alarms told at once; put in order; judged (`pipeline.judgement`). What is set aside without being refused is
+counted in `ignored`, by reason.
 
 State is kept per activation. Times are those of the fixes; the only other clock is that of arrival, which says what is
 late. `docs/verdict.md` explains the verdict.

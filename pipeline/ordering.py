@@ -1,8 +1,9 @@
 """In which order are fixes judged? By their own time, also when they come in another order.
 
-A fix that follows the last one at the usual period is judged at once. One that comes after a gap waits for what may still
-be on its way, until everything within the reorder window has had its time to come; then the same fixes give the same
-verdicts in whatever order they came within that window. The usual period is the least that a device keeps to, learnt.
+A fix that follows the last one at the usual period is judged at once. One that comes after a gap waits for what may
+still be on its way, until everything within the reorder window has had its time to come; then the same fixes give the
+same verdicts in whatever order they came within that window. The usual period is the least that a device keeps to,
+learnt.
 
 | fix_time | then |
 | --- | --- |
@@ -73,7 +74,7 @@ def admit(last: Any, period: Any, gaps: Any, waiting: Any, rows: Any, t: Any, wi
 
 
 class Release(NamedTuple):
-    """What waited and now is to be judged. `settled_s`: when it was sure that nothing comes before it, else its time."""
+    """What waited and now is to be judged. `settled_s`: when it was sure that nothing comes before it, or its time."""
 
     place: Any
     settled_s: float

@@ -1,7 +1,8 @@
 """Did somebody pass through a zone between two fixes, without a fix inside?
 
-Looked for on the straight way between two successive fixes that are believed and not far apart in time. How sure it is
-depends on how deep the way goes into the zone, compared with how far the real way may have been beside the straight one.
+Looked for on the straight way between two successive fixes that are believed and not far apart in time. How sure it
+is depends on how deep the way goes into the zone, compared with how far the real way may have been beside the
+straight one.
 """
 
 import math

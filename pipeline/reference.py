@@ -3,9 +3,9 @@
 Two atlases: of fences for the subjects they name (`own`), found by subject, and of fences for all under an agency
 (`wide`), found by place. A duty is named by a number: 2 x slot in `own`, or 2 x slot + 1 in `wide`.
 
-An open world (`Reference(open_world=True)`, for a file of fixes without subjects) takes each unknown device for its own
-subject, active throughout; agencies do not matter, and a fence that names subjects concerns those devices, or any device
-that no fence names.
+An open world (`Reference(open_world=True)`, for a file of fixes without subjects) takes each unknown device for its
+own subject, active throughout; agencies do not matter, and a fence that names subjects concerns those devices, or any
+device that no fence names.
 """
 
 from datetime import datetime
@@ -162,7 +162,7 @@ class Reference:
         return rows[mine], 2 * slots[mine] + WIDE
 
     def depth_m(self, lat: Column, lon: Column, duties: Duties) -> Column:
-        """How deep each place is on the forbidden side of the boundary of its duty, metres; negative: on the allowed."""
+        """How deep each place is on the forbidden side of the boundary of its duty, metres; below 0: on the allowed."""
         depth = np.empty(len(duties))
         wide = (duties & WIDE).astype(np.bool_)
         for atlas, those in ((self.own, ~wide), (self.wide, wide)):

@@ -1,6 +1,6 @@
 """Check-in plans: when a person is to show its face."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -57,4 +57,5 @@ class CheckinPlan(Message, frozen=True, kw_only=True):
     windows: tuple[Window, ...] = ()
     sampling: Sampling | None = None
     tracker_id: Annotated[str, msgspec.Meta(description="the device that the person wears")] = ""
+    asked: Annotated[Literal["any", "clip"], msgspec.Meta(description="clip: stills are not enough")] = "any"
     keep_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 0

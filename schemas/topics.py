@@ -36,7 +36,7 @@ class Topic(NamedTuple):
     partitions: int | None = None
 
     def config(self) -> dict[str, str]:
-        """The topic's settings by Kafka's names, all explicit. The broker's clock stamps records: it never goes back."""
+        """The topic's settings by Kafka's names, all explicit. The broker's clock, never going back, stamps records."""
         if not self.compacted:
             return {
                 "cleanup.policy": "delete",
@@ -75,7 +75,9 @@ ALERT_RELEASES = Topic("alert-releases", "subject_id", Release, "whether an inci
 NOTIFICATIONS = Topic(
     "notifications", "subject_id", Notification, "what became of each message to somebody", retention_ms=400 * DAY_MS
 )
-NOTIFICATION_REPORTS = Topic("notification-reports", "subject_id", Report, "what senders and far sides tell of messages")
+NOTIFICATION_REPORTS = Topic(
+    "notification-reports", "subject_id", Report, "what senders and far sides tell of messages"
+)
 NOTIFICATIONS_DEAD = Topic(
     "notifications.dead", "subject_id", Notification, "messages given up, to be sent anew by a person", partitions=1
 )

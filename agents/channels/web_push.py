@@ -122,10 +122,10 @@ def _refusal(error: WebPushException) -> Answer:
     retry_after_s = seconds_in(error.retry_after, datetime.now(UTC))
     if status in GONE:
         return Answer(outcome="refused", code=str(status), reason="the browser has unsubscribed")
-    if status is None or status >= 500:
-        return Answer(
-            outcome="unknown", code=str(status or ""), reason="push service error", retry_after_s=retry_after_s
-        )
+    if status is None:  # the library's own complaint about the subscription
+        return Answer(outcome="refused", reason=shortened(error.message))
+    if status >= 500:
+        return Answer(outcome="unknown", code=str(status), reason="push service error", retry_after_s=retry_after_s)
     if status in (429, 408):
         return Answer(outcome="busy", code=str(status), reason="push service is busy", retry_after_s=retry_after_s)
     return Answer(outcome="refused", code=str(status), reason=shortened(error.message))

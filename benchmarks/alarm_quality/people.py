@@ -1,10 +1,12 @@
 """True lives: where simulated people are, second by second, in metres east and north of a town's middle; seeded.
 
-Each has a home, one stay-in fence around it (60 m to 3 km, the home anywhere inside, also beside the edge), and keep-out
-zones, round or narrow, beside the ways they take. Days are mostly rest at home, small moves about the house, walks inside
-the fence, trips beyond it on foot, by bicycle and by car along street-like ways with stops, and short steps over the line.
+Each has a home, one stay-in fence around it (60 m to 3 km, the home anywhere inside, also beside the edge), and
+keep-out zones, round or narrow, beside the ways they take. Days are mostly rest at home, small moves about the house,
+walks inside the fence, trips beyond it on foot, by bicycle and by car along street-like ways with stops, and short
+steps over the line.
 """
 
+import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -61,7 +63,7 @@ def _ring(rng: np.random.Generator, radius_m: float) -> Track:
 def _inside(ring: Track, place: Track) -> bool:
     x, y = place
     crossed = 0
-    for (x0, y0), (x1, y1) in zip(ring[:-1], ring[1:], strict=True):
+    for (x0, y0), (x1, y1) in itertools.pairwise(ring):
         if (y0 > y) != (y1 > y) and x < (x1 - x0) * (y - y0) / (y1 - y0) + x0:
             crossed += 1
     return crossed % 2 == 1

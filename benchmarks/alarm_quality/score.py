@@ -1,10 +1,11 @@
 """How good were these alarms? Compared with the truth: found, how late, how wrong about the time, how many were false.
 
-A breach counts for recall when it lasts over 3 minutes and goes over 100 m deep. An alarm belongs to a true breach of its
-fence, however shallow, that is under way between a minute before the alarm says it happened and when it was raised; one
-that belongs to none is false, one that belongs to a breach alarmed before is a repeat.
+A breach counts for recall when it lasts over 3 minutes and goes over 100 m deep. An alarm belongs to a true breach of
+its fence, however shallow, that is under way between a minute before the alarm says it happened and when it was
+raised; one that belongs to none is false, one that belongs to a breach alarmed before is a repeat.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,7 +125,7 @@ def reliability(sure: Sequence[tuple[float, bool]]) -> list[dict[str, Any]]:
     """How often alarms were true, by the confidence they were raised with."""
     found = []
     edges = [0.0, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 1.0001]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         mine = [(c, true) for c, true in sure if low <= c < high]
         if mine:
             found.append({

@@ -1,7 +1,7 @@
 """`python -m benchmarks.engine [--quick]`: one JSON object on stdout.
 
-Fixes a second on one core, with the full verdict, from frames as they come from the topic: decoding and judging apart, at
-several numbers of fences and of fences near a place; and memory per device.
+Fixes a second on one core, with the full verdict, from frames as they come from the topic: decoding and judging
+apart, at several numbers of fences and of fences near a place; and memory per device.
 """
 
 import json
@@ -132,7 +132,9 @@ def main(quick: bool, memory_of: int | None) -> None:
     devices, rounds, warm = (10_000, 6, 12) if quick else (50_000, 12, 20)
     report = {
         "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, one core",
-        "rates": [measure(fences, devices, rounds, warm) for fences in ((1000, 20_000) if quick else (1000, 10_000, 100_000))],
+        "rates": [
+            measure(fences, devices, rounds, warm) for fences in ((1000, 20_000) if quick else (1000, 10_000, 100_000))
+        ],
         "near": [measure(2000, devices // 5, rounds, warm, dense) for dense in ((1, 8) if quick else (1, 4, 16, 64))],
         "memory": [memory(count) for count in ((10_000,) if quick else (10_000, 100_000, 1_000_000))],
     }

@@ -1,7 +1,8 @@
 """A town for measuring: people at rest, on foot and in cars, with fences around homes and zones to keep out of; seeded.
 
-Half of the fences are homes (circles of 500 m, each naming the people who live there), half are zones for all (polygons of
-8 vertices, 100 to 300 m). The town grows with the number of fences, so that as many lie near a place; `dense` squeezes it.
+Half of the fences are homes (circles of 500 m, each naming the people who live there), half are zones for all
+(polygons of 8 vertices, 100 to 300 m). The town grows with the number of fences, so that as many lie near a place;
+`dense` squeezes it.
 """
 
 import math
@@ -97,5 +98,10 @@ def _zone(number: int, place: Column, rng: np.random.Generator) -> Fence:
     ring = place + np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None]
     positions = [_degrees(one) for one in [*ring, ring[0]]]
     return convert(
-        {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [positions]},
-         "properties": {"fence_id": f"zone-{number}", "rule": "keep_out", "datum": "wgs84", "agency": "a"}}, Fence)  # fmt: skip
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [positions]},
+            "properties": {"fence_id": f"zone-{number}", "rule": "keep_out", "datum": "wgs84", "agency": "a"},
+        },
+        Fence,
+    )

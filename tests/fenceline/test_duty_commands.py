@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from agents.agent import agents_named
 from fenceline.cli import main
+from fenceline.embedded import embedded_broker
 from pipeline.scoring.ledger import entry_id_of
 from schemas.message import encode
 from schemas.reference import Subject
@@ -20,16 +21,21 @@ from tests.support.workers import WorkerProcess, make_topics, read_all, send_all
 NAMES = "score,alert,area,coordinate,audit"
 
 
-@pytest.fixture
-def running(broker: str, tmp_path: Path) -> Iterator[str]:
-    """A broker with topics, a person, and a worker that judges."""
-    make_topics(broker, agents_named())
-    asyncio.run(send_all(broker, [("subjects", "s1", encode(Subject(subject_id="s1", agency="justice")))]))
-    worker = WorkerProcess(broker, tmp_path, ["-m", "fenceline", "worker", "--agents", NAMES, "--health-port"])
-    worker.start()
-    worker.wait_ready()
-    yield broker
-    worker.kill()
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker with topics, two people (one for each test), and a worker that judges."""
+    with embedded_broker() as broker:
+        make_topics(broker, agents_named(NAMES.split(",")))
+        people = [Subject(subject_id=name, agency="justice") for name in ("s1", "s2")]
+        asyncio.run(send_all(broker, [("subjects", one.subject_id, encode(one)) for one in people]))
+        arguments = ["-m", "fenceline", "worker", "--agents", NAMES, "--health-port"]
+        worker = WorkerProcess(broker, tmp_path_factory.mktemp("worker"), arguments)
+        worker.start()
+        try:
+            worker.wait_ready()
+            yield broker
+        finally:
+            worker.kill()
 
 
 def call(*arguments: str, broker: str | None = None) -> Result:
@@ -46,7 +52,8 @@ def test_a_duty_hour_on_the_command_line(running: str, tmp_path: Path) -> None:
     asyncio.run(send_all(running, [("incidents", "s1", encode(one)) for one in happened]))
 
     def alerts() -> list[dict[str, Any]]:
-        return [json.loads(raw.value) for raw in asyncio.run(read_all(running, "alerts"))]
+        raws = asyncio.run(read_all(running, "alerts"))
+        return [json.loads(raw.value) for raw in raws if raw.key == b"s1"]
 
     wait_for(lambda: len(alerts()) >= 2, 30)
     tamper = next(one["alert_id"] for one in alerts() if one["rule"] == "tamper")
@@ -105,12 +112,14 @@ def test_rules_are_checked_before_they_are_published(running: str, tmp_path: Pat
     wait_for(lambda: asyncio.run(read_all(running, "rules")), 10)
 
     def version() -> str:
-        asyncio.run(send_all(running, [("incidents", "s1", encode(incident(f"x{len(found())}", 0, "device.sos")))]))
+        sos = incident(f"x{len(found())}", 0, "device.sos", subject_id="s2")
+        asyncio.run(send_all(running, [("incidents", "s2", encode(sos))]))
         wait_for(lambda: len(found()) > 0, 10)
         return str(found()[-1]["rule_version"])
 
     def found() -> list[dict[str, Any]]:
-        return [json.loads(raw.value) for raw in asyncio.run(read_all(running, "alerts"))]
+        raws = asyncio.run(read_all(running, "alerts"))
+        return [json.loads(raw.value) for raw in raws if raw.key == b"s2"]
 
     wait_for(lambda: version() == "mine-1", 20)
     file.write_text(file.read_text().replace("own: true ", "own: false "))

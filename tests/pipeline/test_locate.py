@@ -1,4 +1,4 @@
-"""What the core of `locate` says of journeys: breaches, passages, edges, edits, late batches, and what it sets aside."""
+"""What the core of `locate` says of journeys: breaches, passages, edges, edits, late batches, what it sets aside."""
 
 import msgspec
 import numpy as np

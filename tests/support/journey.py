@@ -56,8 +56,8 @@ def shaken(fixes: Sequence[dict[str, Any]], sigma_m: float, seed: int, memory_s:
         keep = 0.0 if before is None else math.exp(-(at - before) / memory_s)
         drift = keep * drift + math.sqrt(1 - keep * keep) * rng.normal(0, sigma_m, 2)
         before = at
-        moved.append({**one, "lat": round(float(one["lat"] + drift[0] / NORTH_M), 7), "lon": round(float(one["lon"] + drift[1] / EAST_M), 7),
-                      "accuracy_m": round(1.3 * sigma_m, 1)})  # fmt: skip
+        lat, lon = float(one["lat"] + drift[0] / NORTH_M), float(one["lon"] + drift[1] / EAST_M)
+        moved.append({**one, "lat": round(lat, 7), "lon": round(lon, 7), "accuracy_m": round(1.3 * sigma_m, 1)})
     return moved
 
 

@@ -35,14 +35,14 @@ def test_a_line_tells_base_weight_duration_cap_and_who_decided() -> None:
     bench.incident(incident("i0", 0))
     bench.incident(incident("i1", 10, severity="high", breach_id="b", fence_name="Home"))
     bench.incident(incident("i2", 7210, "breach.closed", breach_id="b"))
-    bench.command(
-        command("score.contest", 8000, by="s1", role="subject", entry_id=entry_id_of("s1", "i1"), reason="bus")
-    )
+    entry = entry_id_of("s1", "i1")
+    bench.command(command("score.contest", 8000, by="s1", role="subject", entry_id=entry, reason="bus"))
     lines = account(standing_lines(messages(bench.said, ScoreEntry)), BOOK.score.at(at(0)), at(8000))
     assert [line.en for line in lines] == [
         "2026-11-23: breach.opened is a warning by clause breach of rules default-1, without points. It counts.",
         "2026-11-23: breach.opened at Home costs 12 points by clause breach of rules default-1 (6 x 2.25 for severity "
-        "high and 120 min) (cut from 14 by the cap of the day). It was contested (bus) and counts until that is decided.",
+        "high and 120 min) (cut from 14 by the cap of the day). It was contested (bus) and counts until that is "
+        "decided.",
     ]
     assert "申诉（bus）" in lines[1].zh
 
