@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     video_link: str = "https://meet.jit.si/fenceline-{room}"
     video_check_s: float = 1800.0
     worker_log_level: Literal["debug", "info", "warning", "error"] = "info"
+    gateway_url: str = ""
     gateway_max_body_bytes: int = 1024 * 1024
     gateway_max_unpacked_bytes: int = 10 * 1024 * 1024
     gateway_max_fixes: int = 10_000

@@ -11,6 +11,7 @@ import uvicorn
 
 from fenceline.settings import Settings
 from gateway.app import create_app
+from gateway.callbacks import callback_routes
 from gateway.mqtt import mqtt_source
 from gateway.services import Stuck, services_of
 
@@ -43,7 +44,7 @@ async def serve(settings: Settings, host: str, port: int, *, share_port: bool = 
         services = services_of(settings)
         source = mqtt_source(settings.mqtt_url, services) if settings.mqtt_url else None
         config = uvicorn.Config(
-            create_app(services, beside=[source.run] if source else []),
+            create_app(services, callback_routes(settings), beside=[source.run] if source else []),
             http="httptools",
             ws="none",
             lifespan="on",

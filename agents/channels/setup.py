@@ -7,8 +7,7 @@ from agents.channels.twilio_sms import TwilioSms
 from agents.channels.web_push import WebPush
 from agents.channels.webhook import Webhook
 from fenceline.settings import BadSetting, Settings
-
-TWILIO_CALLBACK = "/v1/callbacks/twilio"
+from pipeline.channels.receipts import TWILIO_CALLBACK
 
 
 def channels_of(settings: Settings) -> dict[str, Channel]:
@@ -27,7 +26,7 @@ def channels_of(settings: Settings) -> dict[str, Channel]:
                 settings.twilio_account_sid,
                 settings.twilio_auth_token,
                 settings.twilio_from,
-                callback_url=f"{settings.console_url.rstrip('/')}{TWILIO_CALLBACK}" if settings.console_url else "",
+                callback_url=f"{settings.gateway_url.rstrip('/')}{TWILIO_CALLBACK}" if settings.gateway_url else "",
                 base_url=settings.twilio_base_url,
                 timeout_s=timeout_s,
             )

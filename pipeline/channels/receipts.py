@@ -8,6 +8,9 @@ from schemas.message import Invalid
 from schemas.notification import Outcome, Report
 from schemas.times import instant
 
+TWILIO_CALLBACK = "/v1/callbacks/twilio"
+"""Where Twilio is asked to call, below the gateway's public address."""
+
 STATUSES: Mapping[str, Outcome] = {
     "accepted": "sending",
     "scheduled": "sending",
