@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-_FORM = re.compile(r"^\s*([A-Za-z_][\w.-]*)\s*(>=|<=|!=|=~|=|<|>)\s*(.*?)\s*$", re.DOTALL)
+_FORM = re.compile(r"^\s*([A-Za-z_][\w.-]*)\s*(>=|<=|!=|=~|==?|<|>)\s*(.*?)\s*$", re.DOTALL)
 _ABSENT = object()
 
 Test = Callable[[Any], bool]
@@ -18,8 +18,8 @@ class BadCondition(ValueError):
 def condition(text: str) -> Test:
     """The test over a message (plain dicts and lists) that `text` asks for: FIELD OP VALUE.
 
-    FIELD is a path with dots. OP: ``=``, ``!=``, ``=~`` (regular expression, anywhere), ``<``, ``<=``, ``>``, ``>=``.
-    Numbers are compared as numbers, times as times, all else as text. A missing field meets only ``!=``. A field that
+    FIELD is a path with dots. OP: ``=`` (or ``==``), ``!=``, ``=~`` (regular expression, anywhere), ``<``, ``<=``,
+    ``>``, ``>=``. Numbers are compared as numbers, times as times, all else as text. A missing field meets only ``!=``. A field that
     is a list meets a condition if one of its elements does.
 
     Raises:
@@ -29,7 +29,7 @@ def condition(text: str) -> Test:
     if not found:
         raise BadCondition(f"{text!r} is not a condition; write FIELD=VALUE, or != =~ < <= > >= instead of =")
     path, operator, wanted = found.groups()
-    meets = _matches(wanted, text) if operator == "=~" else _compares(operator, wanted)
+    meets = _matches(wanted, text) if operator == "=~" else _compares(operator.replace("==", "="), wanted)
     parts = path.split(".")
 
     def test(message: Any) -> bool:

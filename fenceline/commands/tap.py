@@ -18,6 +18,7 @@ from fenceline.settings import settings
 
 POLL_MS = 500
 METADATA_S = 10.0
+BOOTSTRAP_MS = 5_000
 
 
 class _Moment(click.ParamType):
@@ -65,6 +66,7 @@ def command(topic: str, begin: Any, conditions: tuple[Test, ...], limit: int | N
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     logs.configure(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # complains of sockets that we close; faults are raised
     broker = settings().broker
     try:
         consumer = KafkaConsumer(
@@ -74,6 +76,7 @@ def command(topic: str, begin: Any, conditions: tuple[Test, ...], limit: int | N
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=POLL_MS,
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
         )
     except KafkaError as error:
         raise click.ClickException(f"no answer from the broker at {broker}: {error}") from error

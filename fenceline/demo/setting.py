@@ -1,5 +1,6 @@
 """What the demo tells the system before it starts: subjects, activations, fences, and a token for each phone."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from secrets import token_urlsafe
 
@@ -10,8 +11,9 @@ from gateway.frames import partition_of
 from pipeline.credentials import digest, token_text
 from schemas.credential import Credential
 from schemas.message import Message, encode
+from schemas.roster import Roster
 from schemas.times import instant
-from schemas.topics import ACTIVATIONS, CREDENTIALS, FENCES, SUBJECTS
+from schemas.topics import ACTIVATIONS, CREDENTIALS, FENCES, ROSTERS, SUBJECTS
 
 
 def _tokens(town: Town) -> tuple[dict[str, str], list[Credential]]:
@@ -32,12 +34,15 @@ def _tokens(town: Town) -> tuple[dict[str, str], list[Credential]]:
     return tokens, credentials
 
 
-async def introduce(town: Town, broker: str, partitions: int, started_at: datetime) -> dict[str, str]:
-    """Write everything about the town to the reference topics; returns the token of each device_id."""
+async def introduce(
+    town: Town, rosters: Sequence[Roster], broker: str, partitions: int, started_at: datetime
+) -> dict[str, str]:
+    """Write everything about the town and who is on duty to the reference topics; returns each device_id's token."""
     tokens, credentials = _tokens(town)
     messages: list[tuple[str, str, Message, int | None]] = [
         *((SUBJECTS.name, one.subject_id, one, None) for one in town.subjects()),
         *((FENCES.name, one.properties.fence_id, one, None) for one in town.fences(started_at)),
+        *((ROSTERS.name, one.roster_id, one, None) for one in rosters),
         *((CREDENTIALS.name, one.token_id, one, None) for one in credentials),
         *(
             (ACTIVATIONS.name, one.activation_id, one, partition_of(one.device_id, partitions))

@@ -4,28 +4,27 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 
-import msgspec
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaProducer
 
+from fenceline.demo.chapters import Chapters
 from fenceline.demo.drive import Tally, drive
+from fenceline.demo.handsets import handsets
+from fenceline.demo.office import SECOND, Office, rosters
 from fenceline.demo.setting import introduce
 from fenceline.demo.stack import Stack, free_port
 from fenceline.demo.story import Story, Summary
 from fenceline.demo.town import Town, build_town
-from pipeline.explain.sentences import sentence
-from schemas.fix import decode_fixes
-from schemas.incident import Incident
-from schemas.message import decode
-from schemas.topics import FIXES, INCIDENTS
-
-Say = Callable[[str], None]
+from fenceline.demo.watch import Say, Watch
+from schemas.command import Command
+from schemas.message import encode
+from schemas.topics import COMMANDS
 
 PERIOD_S = 2.0
-SETTLE_S = 25.0
+SETTLE_S = 40.0
 """How long after the phones fell silent the demo waits for the last planted breach."""
 LAST_LOOK_S = 2.0
 """The same after Ctrl-C, when somebody may just have set out."""
@@ -43,35 +42,61 @@ async def show(
     partitions = int(stack.environ["FENCELINE_PARTITIONS"])
     await asyncio.to_thread(stack.run, ["topics", "create"])
     began_at = datetime.now(UTC)
-    tokens = await introduce(build_town(began_at, people, breaching, seed), stack.broker, partitions, began_at)
-    await asyncio.to_thread(_start_parts, stack)
-    say(f"Ready after {time.monotonic() - since:.1f} s. {people} phones report every {PERIOD_S:g} s over HTTP.")
-    if seconds is None:
-        say("Ctrl-C ends it.")
-    say("")
+    town = build_town(began_at, people, breaching, seed)
+    story, chapters = Story(), Chapters(town.followed.subject_id, town.followed.case_ref)
+    async with _commands(stack.broker) as give:
+        watch = Watch(stack.broker, story, chapters, Office(chapters.subject_id, give), say)
+        async with handsets(lambda push: watch.tell(chapters.push_seen(push.title, push.body))) as sets:
+            tokens = await introduce(town, rosters({SECOND: sets.subscription}), stack.broker, partitions, began_at)
+            await asyncio.to_thread(_start_parts, stack, sets.environ)
+            say(f"Ready after {time.monotonic() - since:.1f} s. {people} phones report every {PERIOD_S:g} s over HTTP.")
+            say(f"One story is told to its end: case {chapters.case_ref}. SMS and pushes go to stand-ins on it.")
+            if seconds is None:
+                say("Ctrl-C ends it.")
+            say("")
 
-    ended = asyncio.Event()
-    with _ending_at_signal(ended):
-        town = build_town(datetime.now(UTC), people, breaching, seed)  # the same people, leaving now
-        story, planted, began = Story(), town.planted(), time.monotonic()
-        async with asyncio.TaskGroup() as group:
-            watching = group.create_task(_watch(stack.broker, story, say))
-            group.create_task(_keep_time(ended, seconds, stack))
-            trips = group.create_task(_more_trips(town, planted, seed)) if seconds is None else None
-            tally = await drive(town, stack.urls["gateway"], tokens, PERIOD_S, ended.is_set)
-            ran_s = time.monotonic() - began
-            await _settle(story, planted, tally, patience_s=LAST_LOOK_S if seconds is None else SETTLE_S)
-            for task in (watching, trips):
-                if task is not None:
-                    task.cancel()
-    return story.summary(planted, tally.accepted, people, ran_s)
+            ended = asyncio.Event()
+            with _ending_at_signal(ended):
+                town = build_town(datetime.now(UTC), people, breaching, seed)  # the same people, leaving now
+                planted, began = town.planted(), time.monotonic()
+                async with asyncio.TaskGroup() as group:
+                    beside = [group.create_task(watch.read()), group.create_task(watch.look_at(sets.twilio))]
+                    group.create_task(_keep_time(ended, seconds, stack))
+                    if seconds is None:
+                        beside.append(group.create_task(_more_trips(town, planted, seed)))
+                    tally = await drive(town, stack.urls["gateway"], tokens, PERIOD_S, ended.is_set)
+                    ran_s = time.monotonic() - began
+                    patience_s = LAST_LOOK_S if seconds is None else SETTLE_S
+                    await _settle(lambda: _is_told(story, chapters, planted, tally), patience_s)
+                    for task in beside:
+                        task.cancel()
+    return story.summary(planted, tally.accepted, people, ran_s, chapters)
 
 
-def _start_parts(stack: Stack) -> None:
+def _start_parts(stack: Stack, outside: Mapping[str, str]) -> None:
+    """Worker, gateway and notifier. `outside`: settings by which messages find their way out and receipts back."""
     port = free_port()
-    stack.start("worker", ["worker", "--health-port", str(port)], "/readyz", port)
+    stack.start("worker", ["worker", "--health-port", str(port)], port)
     port = free_port()
-    stack.start("gateway", ["gateway", "--port", str(port)], "/readyz", port)
+    outside = {**outside, "FENCELINE_GATEWAY_URL": f"http://127.0.0.1:{port}"}
+    stack.start("gateway", ["gateway", "--port", str(port)], port, outside)
+    port = free_port()
+    stack.start("notifier", ["notifier", "--health-port", str(port)], port, outside)
+
+
+@asynccontextmanager
+async def _commands(broker: str) -> AsyncIterator[Callable[[Command], Awaitable[None]]]:
+    """Gives a function that puts a command on its topic."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all")
+    await producer.start()
+
+    async def give(command: Command) -> None:
+        await producer.send_and_wait(COMMANDS.name, encode(command), key=command.subject_id.encode())
+
+    try:
+        yield give
+    finally:
+        await producer.stop()
 
 
 @contextmanager
@@ -112,38 +137,16 @@ async def _more_trips(town: Town, planted: set[tuple[str, str]], seed: int) -> N
             planted.add((person.subject_id, person.fence_id))
 
 
-async def _settle(story: Story, planted: set[tuple[str, str]], tally: Tally, patience_s: float) -> None:
-    """Wait until all that was accepted and planted has been seen, or for `patience_s`."""
+def _is_told(story: Story, chapters: Chapters, planted: set[tuple[str, str]], tally: Tally) -> bool:
+    """Whether all that was accepted and planted has been seen, and the one story is at its end."""
+    return story.found(planted) and len(story.received_at_s) >= len(tally.accepted) and not chapters.untold()
+
+
+async def _settle(done: Callable[[], bool], patience_s: float) -> None:
+    """Wait until `done`, or for `patience_s`."""
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        if story.found(planted) and len(story.received_at_s) >= len(tally.accepted):
-            return
+    while time.monotonic() < deadline and not done():
         await asyncio.sleep(0.2)
-
-
-async def _watch(broker: str, story: Story, say: Say) -> None:
-    """Read what the system says, as any analyst could, and print it."""
-    consumer = AIOKafkaConsumer(
-        FIXES.name, INCIDENTS.name, f"{FIXES.name}.rejected", bootstrap_servers=broker, auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        async for message in consumer:
-            if message.topic == FIXES.name:
-                for fix in decode_fixes(message.value):
-                    story.fix_seen(fix)
-            elif message.topic == INCIDENTS.name:
-                incident = decode(message.value, Incident)
-                if story.incident_seen(incident, message.timestamp / 1000):
-                    delay_s = (incident.detected_at - incident.occurred_at).total_seconds()
-                    say(
-                        f"{datetime.now(UTC):%H:%M:%S}  {sentence(incident)} Settled {delay_s:.0f} s after it happened."
-                    )
-            else:
-                story.rejected += 1
-                say(f"{datetime.now(UTC):%H:%M:%S}  refused: {msgspec.json.decode(message.value)['reason']}")
-    finally:
-        await consumer.stop()
 
 
 def farewell(summary: Summary, say: Say) -> None:
@@ -152,6 +155,9 @@ def farewell(summary: Summary, say: Say) -> None:
     say(f"{summary.fixes} fixes of {summary.devices} phones in {summary.seconds:g} s; {summary.incidents} incidents.")
     say(f"Planted breaches found: {summary.breaches_found} of {summary.breaches_expected}.")
     say(f"False alarms: {summary.false_alarms}. Fixes lost: {summary.fixes_lost}, refused: {summary.fixes_rejected}.")
+    say(f"Alerts: {summary.alerts}. Messages to officers: {summary.messages}, given up: {summary.messages_dead}.")
+    if summary.untold:
+        say(f"Of the one story these did not come: {', '.join(summary.untold)}.")
     if summary.p50_ms is not None:
         say(
             f"From the gateway's receipt to the incident: {summary.p50_ms:g} ms (median), {summary.p99_ms:g} ms (99 %)."

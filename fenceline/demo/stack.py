@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -32,9 +33,15 @@ class Stack:
     _parts: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(
-        self, name: str, arguments: Sequence[str], ready_path: str | None = None, port: int | None = None
+        self,
+        name: str,
+        arguments: Sequence[str],
+        port: int,
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Start `fenceline <arguments>` and wait until `http://127.0.0.1:<port><ready_path>` answers 200.
+        """Start `fenceline <arguments>` and wait until ``http://127.0.0.1:<port>/readyz`` answers 200.
+
+        `environ`: settings of this part beyond those that all share.
 
         Raises:
             PartFailed: it ended, or was not ready in time.
@@ -46,12 +53,11 @@ class Stack:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **self.environ},
+                env={**os.environ, **self.environ, **environ},
                 start_new_session=True,  # Ctrl-C reaches the demo alone, which stops the parts in order
             )
-        if port is not None:
-            self.urls[name] = f"http://127.0.0.1:{port}"
-            self._wait_ready(name, f"{self.urls[name]}{ready_path}")
+        self.urls[name] = f"http://127.0.0.1:{port}"
+        self._wait_ready(name, f"{self.urls[name]}/readyz")
 
     def run(self, arguments: Sequence[str]) -> None:
         """Run `fenceline <arguments>` to its end.

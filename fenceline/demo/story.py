@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from fenceline.demo.chapters import Chapters
+from schemas.alert import Alert
 from schemas.fix import Fix
 from schemas.incident import Incident
+from schemas.notification import Notification
 
 
 class Summary(msgspec.Struct, frozen=True):
     """The demo's last word. `p50_ms`, `p99_ms`: from the gateway's receipt of the fix that settled an incident to the
-    incident on its topic. `fixes_lost`: acknowledged by the gateway, but not on the topic."""
+    incident on its topic. `fixes_lost`: acknowledged by the gateway, but not on the topic. `told`, `untold`: the
+    chapters of one person's story, from the breach to somebody who acts, that came and that did not."""
 
     fixes: int
     incidents: int
@@ -25,14 +29,19 @@ class Summary(msgspec.Struct, frozen=True):
     fixes_rejected: int
     devices: int
     seconds: float
+    alerts: int = 0
+    messages: int = 0
+    messages_dead: int = 0
+    told: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
     def good(self) -> bool:
-        """Whether every planted breach was found and nothing was lost."""
-        return self.breaches_found == self.breaches_expected and self.kept()
+        """Whether every planted breach was found, nothing was lost, and the one story went all the way."""
+        return self.breaches_found == self.breaches_expected and self.kept() and not self.untold
 
     def kept(self) -> bool:
         """Whether nothing was lost."""
-        return not self.fixes_lost and not self.fixes_rejected
+        return not self.fixes_lost and not self.fixes_rejected and not self.messages_dead
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:
@@ -50,6 +59,8 @@ class Story:
     opened: set[tuple[str, str]] = field(default_factory=set)
     latencies_ms: list[float] = field(default_factory=list)
     rejected: int = 0
+    alerts: set[str] = field(default_factory=set)
+    messages: dict[str, str] = field(default_factory=dict)
 
     def fix_seen(self, fix: Fix) -> None:
         """A fix stands on its topic."""
@@ -68,12 +79,25 @@ class Story:
             self.latencies_ms.append((written_at_s - self.received_at_s[settled_by]) * 1000)
         return True
 
+    def alert_seen(self, alert: Alert) -> None:
+        """An alert stands on its topic."""
+        self.alerts.add(alert.alert_id)
+
+    def message_seen(self, message: Notification) -> None:
+        """A message to somebody stands on its topic as it now is."""
+        self.messages[message.notification_id] = message.state
+
     def found(self, planted: Collection[tuple[str, str]]) -> bool:
         """Whether all planted breaches were opened."""
         return self.opened >= set(planted)
 
     def summary(
-        self, planted: Collection[tuple[str, str]], accepted: Collection[tuple[str, int]], devices: int, seconds: float
+        self,
+        planted: Collection[tuple[str, str]],
+        accepted: Collection[tuple[str, int]],
+        devices: int,
+        seconds: float,
+        chapters: Chapters | None = None,
     ) -> Summary:
         """What came of it. `accepted`: (device_id, epoch second) of the fixes that the gateway acknowledged."""
         on_topic = {(device_id, millis // 1000) for device_id, millis in self.received_at_s}
@@ -90,4 +114,9 @@ class Story:
             fixes_rejected=self.rejected,
             devices=devices,
             seconds=round(seconds, 1),
+            alerts=len(self.alerts),
+            messages=len(self.messages),
+            messages_dead=sum(state == "dead" for state in self.messages.values()),
+            told=() if chapters is None else chapters.told(),
+            untold=() if chapters is None else chapters.untold(),
         )

@@ -79,6 +79,11 @@ class Person:
         return f"subject-{self.number:03d}"
 
     @property
+    def case_ref(self) -> str:
+        """By what messages name the person."""
+        return f"2026-{self.number:04d}"
+
+    @property
     def fence_id(self) -> str:
         """The fence around the person's home."""
         return f"home-{self.number:03d}"
@@ -142,6 +147,11 @@ class Town:
         person.trip = Trip(at, at + timedelta(seconds=way_m / DRIVE_MPS + 180), heading_deg, way_m)
         person.strolls_m = 0.0
 
+    @property
+    def followed(self) -> Person:
+        """Whose story is told to its end: who drives into the closed zone, else anybody."""
+        return next((p for p in self.people if p.trip is not None and p.trip.heading_deg == EAST), self.people[0])
+
     def planted(self) -> set[tuple[str, str]]:
         """The (subject_id, fence_id) of the breaches that are on their way."""
         away = {(p.subject_id, p.fence_id) for p in self.people if p.trip is not None}
@@ -151,8 +161,7 @@ class Town:
     def subjects(self) -> list[Subject]:
         """A subject for each person."""
         return [
-            Subject(subject_id=p.subject_id, agency=AGENCIES[0], case_ref=f"2026-{p.number:04d}", stage="bail")
-            for p in self.people
+            Subject(subject_id=p.subject_id, agency=AGENCIES[0], case_ref=p.case_ref, stage="bail") for p in self.people
         ]
 
     def activations(self, started_at: datetime) -> list[Activation]:
@@ -162,7 +171,7 @@ class Town:
                 activation_id=event_id("demo", p.device_id, p.subject_id),
                 device_id=p.device_id,
                 subject_id=p.subject_id,
-                order_id=f"order-2026-{p.number:04d}",
+                order_id=f"order-{p.case_ref}",
                 agency=AGENCIES[0],
                 legal_basis="bail pending trial",
                 starts_at=instant(started_at - timedelta(hours=1)),
@@ -179,7 +188,7 @@ class Town:
                 geometry={"type": "Point", "coordinates": list(reversed(place(*p.home_m)))},
                 properties=FenceProperties(
                     fence_id=p.fence_id,
-                    name=f"home of case 2026-{p.number:04d}",
+                    name=f"home of case {p.case_ref}",
                     rule="stay_in",
                     subjects=(p.subject_id,),
                     datum="wgs84",

@@ -17,6 +17,7 @@ MESSAGE = {
     "text",
     [
         "type=breach.opened",
+        "type==breach.opened",
         "type != breach.closed",
         "type=~^breach",
         "confidence>0.9",
@@ -57,7 +58,7 @@ def test_a_condition_that_does_not_hold(text: str) -> None:
     assert not condition(text)(MESSAGE)
 
 
-@pytest.mark.parametrize("text", ["", "type", "=x", "type==~[", "a b=1", "type=~("])
+@pytest.mark.parametrize("text", ["", "type", "=x", "type=~[", "a b=1", "type=~("])
 def test_what_is_no_condition_is_refused_with_how_to_write_one(text: str) -> None:
     with pytest.raises(BadCondition, match=r"write FIELD=VALUE|regular expression"):
         condition(text)

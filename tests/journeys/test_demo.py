@@ -48,6 +48,10 @@ def test_it_finds_every_planted_breach_and_loses_nothing(tmp_path: Path) -> None
     assert summary["breaches_found"] == summary["breaches_expected"] >= 8
     assert summary["fixes_lost"] == 0
     assert summary["p50_ms"] > 0
+    assert summary["untold"] == []
+    assert summary["alerts"] >= 8
+    assert summary["messages"] > summary["alerts"]
+    assert summary["messages_dead"] == 0
     assert left_running(tmp_path) == []
 
 
