@@ -19,8 +19,8 @@ def condition(text: str) -> Test:
     """The test over a message (plain dicts and lists) that `text` asks for: FIELD OP VALUE.
 
     FIELD is a path with dots. OP: ``=`` (or ``==``), ``!=``, ``=~`` (regular expression, anywhere), ``<``, ``<=``,
-    ``>``, ``>=``. Numbers are compared as numbers, times as times, all else as text. A missing field meets only ``!=``. A field that
-    is a list meets a condition if one of its elements does.
+    ``>``, ``>=``. Numbers are compared as numbers, times as times, all else as text. A missing field meets only
+    ``!=``. A field that is a list meets a condition if one of its elements does.
 
     Raises:
         BadCondition: `text` is not of that form.
