@@ -6,7 +6,9 @@ filter of tracking servers). k_of_n: four fixes in a row deeper than their claim
 (k_of_n sorts it out).
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,16 +49,19 @@ def k_of_n(fence_id: str, reports: Reports, depth_m: Column) -> list[Alarm]:
             over = 0
         if not broken and over >= FIXES:
             broken = True
-            found.append(Alarm(fence_id, since, at))
+            found.append(Alarm(fence_id, since, at, math.inf))
         elif broken and back >= FIXES:
             broken = False
+            found[-1] = replace(found[-1], over_s=at)
     return found
 
 
 def _turns(fence_id: str, t: Column, depth_m: Column) -> list[Alarm]:
     out = np.concatenate([[False], depth_m > 0])
     starts = np.flatnonzero(out[1:] & ~out[:-1])
-    return [Alarm(fence_id, at, at) for at in t[starts].tolist()]
+    ends = np.append(np.flatnonzero(out[:-1] & ~out[1:]), len(t))[: len(starts)]
+    until = np.append(t, math.inf)[ends]
+    return [Alarm(fence_id, at, at, over) for at, over in zip(t[starts].tolist(), until.tolist(), strict=True)]
 
 
 PEERS: dict[str, Callable[[str, Reports, Any], list[Alarm]]] = {

@@ -39,7 +39,7 @@ class Life:
     zones: list[Zone] = field(default_factory=list)
 
 
-def _ring(rng: np.random.Generator, radius_m: float) -> Track:
+def ring(rng: np.random.Generator, radius_m: float) -> Track:
     """A closed ring around the origin: nearly a circle, a rectangle or a crooked parcel."""
     kind = rng.integers(3)
     if kind == 0:
@@ -60,7 +60,7 @@ def _ring(rng: np.random.Generator, radius_m: float) -> Track:
     return ring
 
 
-def _inside(ring: Track, place: Track) -> bool:
+def inside(ring: Track, place: Track) -> bool:
     x, y = place
     crossed = 0
     for (x0, y0), (x1, y1) in itertools.pairwise(ring):
@@ -69,7 +69,7 @@ def _inside(ring: Track, place: Track) -> bool:
     return crossed % 2 == 1
 
 
-class _Walker:
+class Walker:
     """Builds a track leg by leg."""
 
     def __init__(self, rng: np.random.Generator, at: Track) -> None:
@@ -98,6 +98,10 @@ class _Walker:
             still = np.repeat(spot[None], max(span - walk, 0), axis=0)
             self._add(np.concatenate([steps, still])[:span], indoors)
             left -= span
+
+    def follow(self, places: Track) -> None:
+        """Go a way known second by second."""
+        self._add(places, False)
 
     def go(self, goal: Track, how: str) -> None:
         """Go to `goal` by streets, mostly along two directions, with turns and stops."""
@@ -140,16 +144,35 @@ class _Walker:
             self.rest(int(self.rng.uniform(2, 45)), indoors=False)
 
 
+def home_fence(rng: np.random.Generator, radius_m: float) -> Zone:
+    """A fence to stay in around a home at (0, 0), which is anywhere inside of it."""
+    shape = ring(rng, radius_m)
+    while True:
+        home = rng.uniform(-1.3, 1.3, 2) * radius_m
+        if inside(shape, home):
+            return Zone("home", False, shape - home)
+
+
+def keep_outs(rng: np.random.Generator, middle: Track, across: Track) -> list[Zone]:
+    """Zones to keep out of: a round one about `middle`, and a strip right through the way at `across`; none that
+    reaches home."""
+    zones = []
+    size = rng.uniform(120, 400)
+    angle = np.linspace(0, 2 * math.pi, 33)
+    spot = middle + rng.normal(0, size, 2)
+    if np.hypot(*spot) > size + 60:
+        zones.append(Zone("zone", True, spot + np.stack([np.cos(angle), np.sin(angle)], axis=1) * size))
+    side = np.array([-across[1], across[0]]) / max(np.hypot(*across), 1.0)
+    if np.hypot(*across) > 150:
+        zones.append(Zone("strip", True, np.stack([across - side * 600, across + side * 600]), rng.uniform(15, 40)))
+    return zones
+
+
 def live(seed: int, days: float = 1.0) -> Life:
     """The life of person `seed` over some days."""
     rng = np.random.default_rng([seed, 7])
     radius = math.exp(rng.uniform(math.log(60), math.log(3000)))
-    ring = _ring(rng, radius)
-    while True:  # the home stands anywhere inside
-        home = rng.uniform(-1.3, 1.3, 2) * radius
-        if _inside(ring, home):
-            break
-    zones = [Zone("home", False, ring - home)]
+    zones = [home_fence(rng, radius)]
     trips = []
     for _ in range(int(rng.integers(3, 7))):
         how = str(rng.choice(["walk", "cycle", "car"], p=[0.45, 0.2, 0.35]))
@@ -157,18 +180,8 @@ def live(seed: int, days: float = 1.0) -> Life:
         angle = rng.uniform(0, 2 * math.pi)
         goal = np.array([math.cos(angle), math.sin(angle)]) * (away + radius * 0.8)
         trips.append((how, goal))
-    middle = trips[0][1] * rng.uniform(0.4, 1.0)
-    size = rng.uniform(120, 400)
-    angle = np.linspace(0, 2 * math.pi, 33)
-    spot = middle + rng.normal(0, size, 2)
-    if np.hypot(*spot) > size + 60:
-        zones.append(Zone("zone", True, spot + np.stack([np.cos(angle), np.sin(angle)], axis=1) * size))
-    line = trips[-1][1] * 0.6
-    across = np.array([-line[1], line[0]]) / max(np.hypot(*line), 1.0)
-    if np.hypot(*line) > 150:
-        zones.append(Zone("strip", True, np.stack([line - across * 600, line + across * 600]), rng.uniform(15, 40)))
-    zones[0].shape[-1] = zones[0].shape[0]
-    walker = _Walker(rng, np.zeros(2))
+    zones += keep_outs(rng, trips[0][1] * rng.uniform(0.4, 1.0), trips[-1][1] * 0.6)
+    walker = Walker(rng, np.zeros(2))
     total = int(days * 86400)
     gap = total / (len(trips) + 1)
     plan = list(trips)
@@ -179,7 +192,7 @@ def live(seed: int, days: float = 1.0) -> Life:
         if act < 0.2:  # a walk that stays inside
             for _ in range(3):
                 goal = rng.normal(0, radius / 4, 2)
-                if _inside(zones[0].shape, goal):
+                if inside(zones[0].shape, goal):
                     walker.go(goal, "walk")
             walker.go(rng.normal(0, 2, 2), "walk")
         elif act < 0.35:  # a step over the line, close by

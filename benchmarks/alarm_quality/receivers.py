@@ -42,6 +42,11 @@ class Reports(NamedTuple):
     accuracy_m: Column
     arrived: Column
 
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """(n, 2), metres."""
+        return np.stack([self.x, self.y], axis=1)
+
 
 def report(life: Life, period_s: float, noise: Noise, seed: int) -> Reports:
     """What a device on that person reports."""

@@ -84,7 +84,8 @@ def depths(zone: Zone, places: Track) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def episodes(life: Life, zone: Zone) -> list[Episode]:
     """The true breaches of a zone."""
-    depth = depths(zone, life.places)
+    moved = np.append(True, (np.diff(life.places, axis=0) != 0).any(axis=1))  # most of a life is rest
+    depth = depths(zone, life.places[moved])[np.cumsum(moved) - 1]
     out = np.flatnonzero(np.diff(np.concatenate([[False], depth > 0, [False]]).astype(np.int8)))
     found = []
     for start, end in out.reshape(-1, 2).tolist():
