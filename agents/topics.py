@@ -4,10 +4,11 @@ Topics without a fixed number of partitions are keyed by device or subject and m
 records of one key would meet different workers. Where some exist already, new ones are made with their number.
 """
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
@@ -17,6 +18,8 @@ from fenceline.settings import Settings
 from schemas.topics import HOUR_MS, TOPICS, Topic
 
 TOPIC_EXISTS = 36
+METADATA_S = 15.0
+METADATA_PAUSE_S = 0.1
 
 CHANGELOG_CONFIG = {
     "cleanup.policy": "compact",
@@ -66,14 +69,28 @@ def _partitions(inputs: Sequence[Topic]) -> int | None:
 
 
 async def _found(broker: str) -> dict[str, int]:
-    """How many partitions each topic on the broker has."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker, request_timeout_ms=10_000)
-    await consumer.start()
+    """How many partitions each topic on the broker has.
+
+    A topic made a moment ago is known by name before its partitions are: then ask again.
+
+    Raises:
+        TopicsWrong: the broker does not tell of a topic's partitions.
+        KafkaError: the broker is away.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker, request_timeout_ms=10_000)
+    await admin.start()
     try:
-        names = await consumer.topics()
-        return {name: len(consumer.partitions_for_topic(name) or ()) for name in names}
+        deadline = time.monotonic() + METADATA_S
+        while True:
+            found = {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics()}
+            unknown = sorted(name for name, partitions in found.items() if not partitions)
+            if not unknown:
+                return found
+            if time.monotonic() > deadline:
+                raise TopicsWrong(f"the broker does not tell of the partitions of {', '.join(unknown)}; try again")
+            await asyncio.sleep(METADATA_PAUSE_S)
     finally:
-        await consumer.stop()
+        await admin.close()
 
 
 def _common(wanted: Iterable[Wanted], found: Mapping[str, int], partitions: int) -> int:
