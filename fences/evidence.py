@@ -24,8 +24,8 @@ class VerdictRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `tolerance_m` in favour of the person; `open_at` and `close_at` are chances that the duty is broken.
     """
 
-    tolerance_m: float = 10.0
-    open_at: float = 0.98
+    tolerance_m: float = 5.0
+    open_at: float = 0.99
     close_at: float = 0.05
 
 

@@ -25,6 +25,8 @@ import numpy as np
 from numba import njit
 
 HYPOTHESES = 5
+CHILDREN = 5 * HYPOTHESES + 2
+"""Most ways to go on that are weighed at one fix."""
 REST, WALK, DRIVE = 0, 1, 2
 PX, VX, UX, PY, VY, UY, PPP, PPV, PPU, PVV, PVU, PUU, OX, OY = range(14)
 """Columns of a hypothesis: means of the east axis and the north axis, shared covariance, offset of the last throw."""
@@ -72,6 +74,10 @@ _LEAST_WEIGHT = 3e-4  # hypotheses lighter than this share are let go
 _SHOWN_WEIGHT = 2e-3  # lighter ones are not asked about fences
 _FIRST_THROWN = 0.08  # of first fixes: receivers that were just switched on err more often
 _THERE_AFTER_ALL = 0.3  # chance that what was taken for thrown three times in a row was not
+_LONG_THROW = 7  # bits of the three fixes after which a throw is over, but for a share of `_LONGER`
+_LONGER = 0.1
+_UNSEEN_S = 120.0  # after a longer silence a person may be anywhere that a vehicle gets to
+_LOST = 0.1  # chance that who set off in it went a way that the model of a drive does not expect
 _TWO_PI = 2.0 * math.pi
 
 
@@ -266,10 +272,10 @@ def advance(
     For each fix `shown` says whether a hypothesis comes near a boundary (or the row is watched); then `out_*` (n, K)
     have the places, sigmas (m), weights and throw bits of the hypotheses, `out_n` how many.
     """
-    children = np.empty((HYPOTHESES * 4, 14))
-    child_w = np.empty(HYPOTHESES * 8)
-    child_mode = np.empty(HYPOTHESES * 4, np.int64)
-    child_of = np.empty(HYPOTHESES * 4, np.int64)
+    children = np.empty((CHILDREN, 14))
+    child_w = np.empty(2 * CHILDREN)
+    child_mode = np.empty(CHILDREN, np.int64)
+    child_of = np.empty(CHILDREN, np.int64)
     kept = np.empty((HYPOTHESES, 14))
     kept_w = np.empty(HYPOTHESES)
     kept_mode = np.empty(HYPOTHESES, np.int64)
@@ -316,6 +322,8 @@ def advance(
                     rate = p[THROW_RATE]
                     if s.thrown[r, k] & 1:
                         rate = p[THROW_STAYS]
+                        if s.thrown[r, k] & _LONG_THROW == _LONG_THROW:
+                            rate *= _LONGER
                         again = jitter2 + c * c * 2.0 + h[PPP]
                         ox, oy = dx - h[OX], dy - h[OY]
                         same = math.exp(-0.5 * (ox * ox + oy * oy) / again) / (_TWO_PI * again)
@@ -327,20 +335,34 @@ def advance(
             # who is said to have been thrown to one spot for longer than throws last may be there: without this,
             # whoever moved off unseen would be thrown for ever, once every other explanation has been let go
             for k in range(s.used[r]):
-                if s.thrown[r, k] & 7 == 7:
+                if s.thrown[r, k] & _LONG_THROW == _LONG_THROW:
+                    ex, ey = x - s.hyp[r, k, PX] - s.hyp[r, k, OX], y - s.hyp[r, k, PY] - s.hyp[r, k, OY]
+                    there2 = c * c + (p[WALK_MPS] * min(dt, 60.0)) ** 2
+                    spread = there2 + c * c + jitter2
+                    weight = s.w[r, k] * _THERE_AFTER_ALL * math.exp(-0.5 * (ex * ex + ey * ey) / spread)
+                    for to in (REST, DRIVE):
+                        h = children[n]
+                        h[:] = 0.0
+                        h[PX], h[PY] = s.hyp[r, k, PX] + s.hyp[r, k, OX], s.hyp[r, k, PY] + s.hyp[r, k, OY]
+                        h[PPP], h[PUU], h[PVV] = there2, 1.0, p[DRIVE_MPS] ** 2 if to == DRIVE else 0.0
+                        child_mode[n], child_of[n] = to, k
+                        child_w[2 * n], child_w[2 * n + 1] = 0.5 * weight / (_TWO_PI * spread), 0.0
+                        total += child_w[2 * n]
+                        n += 1
+            if dt > _UNSEEN_S:
+                weight = 0.0
+                for k in range(s.used[r]):
+                    dx, dy = x - s.hyp[r, k, PX], y - s.hyp[r, k, PY]
+                    far = _throw_density(dx, dy, p[DRIVE_MPS] * dt)
+                    weight += s.w[r, k] * (1.0 - switch[s.mode[r, k], REST]) * _LOST * far
+                for to in (REST, DRIVE):
                     h = children[n]
-                    h[:] = s.hyp[r, k]
-                    ex, ey = x - h[PX] - h[OX], y - h[PY] - h[OY]
-                    h[PX] += h[OX]
-                    h[PY] += h[OY]
-                    h[VX] = h[VY] = h[UX] = h[UY] = h[PPV] = h[PPU] = h[PVU] = 0.0
-                    h[PUU], h[PVV] = 1.0, p[DRIVE_MPS] ** 2
-                    h[PPP] = c * c + (p[WALK_MPS] * min(dt, 60.0)) ** 2
-                    spread = h[PPP] + c * c + jitter2
-                    child_mode[n], child_of[n] = DRIVE, k
-                    child_w[2 * n] = s.w[r, k] * _THERE_AFTER_ALL * math.exp(-0.5 * (ex * ex + ey * ey) / spread)
-                    child_w[2 * n] /= _TWO_PI * spread
-                    child_w[2 * n + 1] = 0.0
+                    h[:] = 0.0
+                    h[PX], h[PY] = x, y
+                    h[PPP], h[PPU], h[PUU] = c * c + jitter2, -c * 0.99, 1.0
+                    h[PVV] = p[DRIVE_MPS] ** 2 if to == DRIVE else 0.0
+                    child_mode[n], child_of[n] = to, 0
+                    child_w[2 * n], child_w[2 * n + 1] = 0.5 * weight, 0.0
                     total += child_w[2 * n]
                     n += 1
             # learn what claims are worth, from what resting explains
@@ -424,6 +446,7 @@ def advance(
                         break
         shown[i] = near
         if near:
+            s.clear_m[r] = 0.0  # what was clear is not, until it is settled anew: show also what follows in this batch
             m = 0
             for k in range(s.used[r]):
                 if s.w[r, k] > _SHOWN_WEIGHT:

@@ -5,7 +5,7 @@ may concern them, how deep each hypothesis lies, and from that the chance that a
 the chance reaches a half, and end where the duty is plainly kept again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,8 +91,9 @@ class Judgement:
         """What follows from `fixes`."""
         return [one for part in self.rounds(fixes) for one in self.judge_round(part)]
 
-    def rounds(self, fixes: Judged) -> Iterator[Judged]:
-        """`fixes` in parts that `judge_round` takes: at most `ROUND` of a row, and none but its first after a gap."""
+    def rounds(self, fixes: Judged, singly: Collection[int] = ()) -> Iterator[Judged]:
+        """`fixes` in parts that `judge_round` takes: at most `ROUND` of a row (one, of the rows `singly`), and none but
+        its first after a gap."""
         each = np.arange(len(fixes.rows))
         self._stamp[fixes.rows] = each
         if (self._stamp[fixes.rows] == each).all():  # no row twice
@@ -102,7 +103,10 @@ class Judgement:
         starts = np.append(True, np.diff(fixes.rows[order]) != 0)
         breaks = starts | np.append(True, np.diff(fixes.t[order]) > GAP_S)
         since = each - np.maximum.accumulate(np.where(breaks, each, 0))
-        new = np.cumsum(breaks | (since % ROUND == 0))
+        breaks |= since % ROUND == 0
+        if singly:
+            breaks |= np.isin(fixes.rows[order], list(singly))
+        new = np.cumsum(breaks)
         turn = np.empty_like(each)
         turn[order] = new - np.maximum.accumulate(np.where(starts, new, 0))
         by_turn = np.argsort(turn, kind="stable")

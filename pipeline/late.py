@@ -81,6 +81,7 @@ class LateTracks:
         tracker = self._live.tracker.rows
         last = tracker["t"][judged.rows]
         back = np.flatnonzero((judged.t - last > GAP_S) & (last > 0))
+        back = back[np.sort(np.unique(judged.rows[back], return_index=True)[1])]
         for row, t in zip(judged.rows[back].tolist(), judged.t[back].tolist(), strict=True):
             start = float(tracker["t"][row])
             if t <= start + GAP_S:
@@ -217,6 +218,10 @@ class LateTracks:
                 concern.breach = None
                 return True
         return False
+
+    def filling(self) -> set[int]:
+        """Rows with a gap that late fixes are filling: what each of their fixes ends must not wait for the next."""
+        return {row for row in self._open if self.due_s(row) < NEVER}
 
     def due_s(self, row: int) -> float:
         """When the first of the row's gaps is to be finished; inf: none."""

@@ -8,6 +8,7 @@ State is kept per activation. Times are those of the fixes; the only other clock
 late. `docs/verdict.md` explains the verdict.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -231,26 +232,44 @@ class LocateCore:
             freed += [_freed(row, one.place, one.settled_s, place) for one in free]
             if result == WAIT:
                 self._schedule(row)
-        told = self._judge(judged, freed)
-        for place in sorted(tardy):
-            row = int(rows[place])
-            fix = Fix(*(float(column[place]) for column in (fixes.t, fixes.lat, fixes.lon, fixes.accuracy_m)))
-            clock = max(float(fixes.received_s[place]), float(self.judgement.tracker.rows["t"][row]))
-            emissions, taken = self.late.take(row, fix, clock)
-            self.ignored["late, judged" if taken else "late, and between fixes already judged"] += 1
-            told += [Told(place, emission) for emission in emissions]
-            self._schedule(row)
+        told = self._in_turn(fixes, rows, _joined(judged, freed), sorted(tardy))
+        told.sort(key=lambda one: (one.place, one.emission.message.detected_at))
         return told
 
-    def _judge(self, judged: Judged, freed: Sequence[tuple[Any, ...]]) -> list[Told]:
-        if freed:
-            more = [np.array(column, had.dtype) for column, had in zip(zip(*freed, strict=True), judged, strict=True)]
-            columns: list[Any] = [np.concatenate(both) for both in zip(judged, more, strict=True)]
-            judged = Judged(*columns)
+    def _in_turn(self, fixes: FixColumns, rows: Numbers, judged: Judged, tardy: Sequence[int]) -> list[Told]:
+        """Judge those in order, and those that came too late for it (by place)."""
+        if not tardy:
+            return self._judge(judged)
+        # A late fix is judged after those of its row that came before it, and before those that came after.
+        tardy_of: dict[int, list[int]] = {}
+        for place in tardy:
+            tardy_of.setdefault(int(rows[place]), []).append(place)
+        turns = [bisect_left(tardy_of.get(row, ()), place)
+                 for row, place in zip(judged.rows.tolist(), judged.place.tolist(), strict=True)]  # fmt: skip
+        turn_of = np.array(turns, np.int64)
+        told: list[Told] = []
+        for turn in range(1 + max(map(len, tardy_of.values()))):
+            columns: list[Any] = [column[turn_of == turn] for column in judged]
+            told += self._judge(Judged(*columns))
+            for row, places in tardy_of.items():
+                if turn < len(places):
+                    told += self._take(row, fixes, places[turn])
+        return told
+
+    def _take(self, row: int, fixes: FixColumns, place: int) -> list[Told]:
+        """Judge a fix older than the last one judged."""
+        fix = Fix(*(float(column[place]) for column in (fixes.t, fixes.lat, fixes.lon, fixes.accuracy_m)))
+        clock = max(float(fixes.received_s[place]), float(self.judgement.tracker.rows["t"][row]))
+        emissions, taken = self.late.take(row, fix, clock)
+        self.ignored["late, judged" if taken else "late, and between fixes already judged"] += 1
+        self._schedule(row)
+        return [Told(place, emission) for emission in emissions]
+
+    def _judge(self, judged: Judged) -> list[Told]:
         if not len(judged.rows):
             return []
         told = []
-        for part in self.judgement.rounds(judged):
+        for part in self.judgement.rounds(judged, self.late.filling()):
             self.late.before(part)
             told += self.judgement.judge_round(part)
             told += self.late.after(part)
@@ -300,7 +319,7 @@ class LocateCore:
 
     def _fire(self, row: int, due_s: float) -> list[Emission]:
         free = self.order.release(row, due_s)
-        told = self._judge(NO_FIXES, [_freed(row, one.place, one.settled_s, n) for n, one in enumerate(free)])
+        told = self._judge(_joined(NO_FIXES, [_freed(row, one.place, one.settled_s, n) for n, one in enumerate(free)]))
         until = due_s - self.rules.reorder_s
         emissions = [one.emission for one in told]
         concerns = self.judgement.concerns.get(row, {})
@@ -381,3 +400,12 @@ def _place(one: Told) -> int:
 
 def _freed(row: int, held: _Held, settled_s: float, place: int) -> tuple[Any, ...]:
     return row, held.t, held.lat, held.lon, held.accuracy_m, settled_s, place, held.late
+
+
+def _joined(judged: Judged, freed: Sequence[tuple[Any, ...]]) -> Judged:
+    """`judged`, and after them those set free."""
+    if not freed:
+        return judged
+    more = [np.array(column, had.dtype) for column, had in zip(zip(*freed, strict=True), judged, strict=True)]
+    columns: list[Any] = [np.concatenate(both) for both in zip(judged, more, strict=True)]
+    return Judged(*columns)

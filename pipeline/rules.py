@@ -1,6 +1,6 @@
 """Which figures decide? The rules of whereabouts and devices, as a supervisor may draft them in YAML.
 
-    verdict: {open_at: 0.98, tolerance_m: 15}
+    verdict: {open_at: 0.995, tolerance_m: 15}
     silence: {factor: 4}
     fences:
       home-12: {buffer_m: 30, severity: high}

@@ -51,7 +51,7 @@ def measure(lives: Sequence[tuple[Life, str]], truth: str, seed: int, into: Scor
                     alarms[way] += judge(f"{life.name}-{zone.name}", reports, depth_m)
             days = len(life.places) / 86_400
             for way, mine in alarms.items():
-                into.setdefault((truth, way, period_s, noise), []).append(score(days, true, mine))
+                into.setdefault((truth, way, period_s, noise), []).append(score(days, true, mine, reports.t))
 
 
 def _told(truth: str, scores: Scores) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How good were these alarms? Compared with the truth: found, how late, how wrong about the time, how many were false.
 
-A breach counts for recall when it lasts over 3 minutes and goes over 100 m deep. An alarm belongs to a true breach of
+A breach counts for recall when it lasts over 3 minutes and goes over 100 m deep, and the device sent at least three
+fixes from it: of a breach that fell into a gap nobody can know. An alarm belongs to a true breach of
 its fence, however shallow, that is under way between a minute before the alarm says it happened and when it was
 raised; one that belongs to none is false, one that belongs to a breach alarmed before is a repeat. A false alarm that
 still stands when a true breach begins finds it, at no delay: an officer is looking. Times are those of the fixes: delay
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.alarm_quality.world import Episode
 
-LONG_S, DEEP_M = 180.0, 100.0
+LONG_S, DEEP_M, FIXES = 180.0, 100.0, 3
 BEFORE_S = 60.0
 DRAWS = 1000
 
@@ -52,8 +53,8 @@ class Score:
         return len(self.delays_s)
 
 
-def score(days: float, truth: Sequence[Episode], alarms: Sequence[Alarm]) -> Score:
-    """Count a device's alarms against its truth."""
+def score(days: float, truth: Sequence[Episode], alarms: Sequence[Alarm], sent_s: NDArray[np.float64]) -> Score:
+    """Count a device's alarms against its truth; `sent_s`: when its fixes were taken."""
     mine = Score(days)
     alarmed: dict[Episode, Alarm] = {}
     for alarm in sorted(alarms, key=lambda one: one.detected_s):
@@ -68,7 +69,8 @@ def score(days: float, truth: Sequence[Episode], alarms: Sequence[Alarm]) -> Sco
             mine.repeats += 1
         alarmed |= dict.fromkeys(fresh, alarm)
     for episode in truth:
-        if episode.end_s - episode.start_s <= LONG_S or episode.deepest_m <= DEEP_M:
+        within = len(np.unique(sent_s[(sent_s > episode.start_s) & (sent_s < episode.end_s)]))
+        if episode.end_s - episode.start_s <= LONG_S or episode.deepest_m <= DEEP_M or within < FIXES:
             continue
         mine.due += 1
         first = alarmed.get(episode) or _standing(episode, alarms)

@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.message import encode
@@ -38,6 +38,7 @@ def said(fixes, **how):
 
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 60), max_size=8))
+@example(46, [1] * 400)
 def test_batches_change_nothing(seed, sizes):
     fixes = a_day(seed)
     assert said(fixes, sizes=sizes) == said(fixes) != []
@@ -51,8 +52,22 @@ def test_frames_are_as_single_fixes(seed, size):
     assert said(frames) == said(fixes)
 
 
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.lists(st.integers(1, 60), max_size=8))
+def test_batches_change_nothing_of_what_comes_much_later_than_the_rest(seed, sizes):
+    """Whoever judges a backlog at once, and whoever kept up with it, says the same."""
+    fixes, rng = a_day(seed), random.Random(seed)
+    start = rng.randrange(10, len(fixes) - 40)
+    held = fixes[start : start + rng.randrange(15, 40)]
+    after = start + len(held) + rng.randrange(1, 10)
+    mixed = fixes[:start] + fixes[start + len(held) : after] + held + fixes[after:]
+    assert said(mixed, sizes=sizes) == said(mixed) != []
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10_000))
+@example(28)
+@example(50)
 def test_repeats_change_nothing(seed):
     fixes, rng = a_day(seed), random.Random(seed)
     repeated = []
