@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, NodeNotReadyError, UnknownError
+from aiokafka.protocol.produce import ProduceRequest
 
 from pipeline.step import Emission
 from schemas.message import encode
@@ -74,12 +75,28 @@ class Sender:
             max_request_size=REQUEST_BYTES,
             request_timeout_ms=int(ACK_TIMEOUT_S * 1000),
         )
+        self._guard(producer)
         try:
             await producer.start()
         except BaseException:
             await _cut(producer)
             raise
         return producer
+
+    def _guard(self, producer: AIOKafkaProducer) -> None:
+        """Look at the lease once more right before records go out.
+
+        Between our own look and that moment the producer collects, waits for acknowledgements and is scheduled: long
+        enough for a process that is frozen there to send, when it wakes up, what another worker has said meanwhile.
+        """
+        go = producer.client.send
+
+        async def send(node_id: int, request: Any, **options: Any) -> Any:
+            if isinstance(request, ProduceRequest) and self._remaining_s() <= 0:
+                raise NodeNotReadyError("our hold on the partitions may have lapsed")
+            return await go(node_id, request, **options)
+
+        producer.client.send = send
 
     async def stop(self) -> None:
         """Disconnect; everything acknowledged is out, nothing else is worth waiting for."""
