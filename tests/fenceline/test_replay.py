@@ -198,7 +198,7 @@ def test_rules_against_themselves_change_nothing(files: Files) -> None:
 
 
 def test_incidents_name_the_draft_they_were_judged_by(files: Files) -> None:
-    path = files.write("careful.yaml", "verdict: {open_at: 0.99}")
+    path = files.write("careful.yaml", "verdict: {open_at: 0.995}")
     _, lines = run("--fences", files.fences, "--rules", path, files.fixes)
     _, plain = run("--fences", files.fences, files.fixes)
     assert len({line["rule_version"] for line in lines}) == 1

@@ -17,11 +17,11 @@ def test_a_draft_that_says_nothing_changes_nothing(text: str) -> None:
 
 
 def test_parts_and_figures_not_named_stay() -> None:
-    rules = read("verdict: {open_at: 0.99}\nsilence:\n  factor: 5\n")
-    assert (rules.verdict.open_at, rules.verdict.close_at) == (0.99, Rules().verdict.close_at)
+    rules = read("verdict: {open_at: 0.995}\nsilence:\n  factor: 5\n")
+    assert (rules.verdict.open_at, rules.verdict.close_at) == (0.995, Rules().verdict.close_at)
     assert rules.vitals.silence.factor == 5
     assert rules.version not in ("", read("verdict: {open_at: 0.98}").version)
-    assert rules.version == read("silence: {factor: 5}\nverdict: {open_at: 0.99}").version
+    assert rules.version == read("silence: {factor: 5}\nverdict: {open_at: 0.995}").version
 
 
 def test_a_fence_is_changed_by_its_name_or_with_all() -> None:
