@@ -86,7 +86,7 @@ def _table(truth: str, told: dict[str, Any]) -> None:
         cells = []
         for key in SHOWN:
             one = figures[key]
-            text = "-" if one["value"] is None else f"{one['value']:g} ({one['low']:g}-{one['high']:g})"
+            text = "-" if one["value"] is None else f"{one['value']:.4g} ({one['low']:.4g}-{one['high']:.4g})"
             cells.append(f"{text:>24}")
         click.echo(f"{name:<22}" + "".join(cells), err=True)
 
@@ -114,7 +114,7 @@ def _tracks(folder: Path | None) -> Path | None:
 
 @click.command(help=__doc__)
 @click.option("--quick", is_flag=True, help="A tenth of the days.")
-@click.option("--days", type=int, default=600, show_default=True, help="Simulated device-days for each period.")
+@click.option("--days", type=int, default=240, show_default=True, help="Simulated device-days for each period.")
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Of the first person.")
 @click.option("--recorded", type=click.Path(path_type=Path), help="Folder of recorded tracks; or FENCELINE_TRACKS.")
 def main(quick: bool, days: int, seed: int, recorded: Path | None) -> None:

@@ -452,3 +452,24 @@ def test_a_long_way_from_home_and_back_keeps_its_metres():
     )
     assert [kind for kind, _, _ in said] == ["breach.opened", "breach.closed"]
     assert said[1][2] == pytest.approx(18895, abs=10)
+
+
+def test_who_turns_up_far_away_after_an_hour_unseen_is_found_at_the_second_fix():
+    before = walk((0, 0, 0), (1200, 0, 0))
+    there = [fix(4800 + 15 * n, *place(20_000.0 + n % 3)) for n in range(8)]
+    (opened,) = verdicts(run(before + there, reference(HOME)))
+    assert settled(opened) <= 4800 + 15
+
+
+def test_a_throw_of_three_fixes_to_one_spot_opens_nothing():
+    resting = walk((0, 0, 0), (1800, 0, 0))
+    for n in (60, 61, 62):
+        resting[n] = fix(15 * n, *place(260.0 + n), accuracy_m=4.0)
+    assert verdicts(run(resting, reference(HOME))) == []
+
+
+def test_who_is_driven_off_a_few_hundred_metres_and_then_walks_is_not_held_for_thrown():
+    at_home = walk((0, 0, 0), (1800, 0, 0), period_s=60.0)
+    gone = [fix(1860 + 60 * n, *place(375.0 + 30 * n)) for n in range(10)]
+    (opened,) = verdicts(run(at_home + gone, reference(HOME)))
+    assert settled(opened) <= 1860 + 4 * 60

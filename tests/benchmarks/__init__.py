@@ -1,0 +1,1 @@
+"""What benchmarks count must itself be right."""
