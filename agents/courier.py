@@ -151,6 +151,10 @@ class Courier:
                 for place, records in chunk.items():
                     if place.partition in self._shelves:
                         self._take(place.partition, records)
+                    elif place in consumer.assignment():
+                        # aiokafka may hand out records before `taken_over` has ended: they are read again then.
+                        consumer.seek(place, records[0].offset)
+                        await asyncio.sleep(POLL_MS / 1000)
                 await self._past_doubt(consumer)
                 await self._commit(consumer)
         finally:
