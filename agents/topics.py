@@ -116,22 +116,18 @@ async def create_topics(settings: Settings, agents: Iterable[Agent]) -> tuple[li
         KafkaError: the broker is away.
     """
     wanted = wanted_topics(agents)
-    found = await _found(settings.broker)
-    common = _common(wanted, found, settings.partitions)
-    missing = [topic for topic in wanted if topic.name not in found]
+    made: list[str] = []
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
     await admin.start()
     try:
-        if missing:
-            made = [
-                NewTopic(topic.name, topic.partitions or common, settings.replication, topic_configs=dict(topic.config))
-                for topic in missing
-            ]
-            answer = await admin.create_topics(made, timeout_ms=30_000)
-            for name, code, *rest in answer.topic_errors:
-                if code not in (0, TOPIC_EXISTS):
-                    raise TopicsWrong(f"the broker refused to make {name}: {for_code(code).__name__} {rest[0] or ''}")
-        differing = await _differences(admin, [topic for topic in wanted if topic.name in found])
+        while True:
+            found = await _found(settings.broker)
+            common = _common(wanted, found, settings.partitions)
+            missing = [topic for topic in wanted if topic.name not in found]
+            if not missing:
+                break
+            made += await _make(admin, missing, common, settings.replication)
+        differing = await _differences(admin, [topic for topic in wanted if topic.name not in made])
     finally:
         await admin.close()
     if common != settings.partitions:
@@ -139,7 +135,21 @@ async def create_topics(settings: Settings, agents: Iterable[Agent]) -> tuple[li
     for topic in wanted:
         if topic.partitions is not None and found.get(topic.name, topic.partitions) != topic.partitions:
             differing.append(Difference(topic.name, "partitions", str(found[topic.name]), str(topic.partitions)))
-    return [topic.name for topic in missing], differing
+    return made, differing
+
+
+async def _make(admin: AIOKafkaAdminClient, missing: Sequence[Wanted], common: int, replication: int) -> list[str]:
+    """The names of those made. Not among them: what was there, though the broker had not told of it yet.
+
+    Raises:
+        TopicsWrong: the broker refused one.
+    """
+    new = [NewTopic(one.name, one.partitions or common, replication, topic_configs=dict(one.config)) for one in missing]
+    answer = await admin.create_topics(new, timeout_ms=30_000)
+    for name, code, *rest in answer.topic_errors:
+        if code not in (0, TOPIC_EXISTS):
+            raise TopicsWrong(f"the broker refused to make {name}: {for_code(code).__name__} {rest[0] or ''}")
+    return [name for name, code, *_ in answer.topic_errors if code == 0]
 
 
 async def _differences(admin: AIOKafkaAdminClient, topics: Sequence[Wanted]) -> list[Difference]:

@@ -80,11 +80,11 @@ def run_through(broker: str, folder: Path, twilio: TwilioStandIn, *, alerts: int
                 write_topic(broker, "alerts", [(one.subject_id, encode(one)) for one in batch])
                 if turn < kills:
                     wanted = len(twilio.messages) + 2
-                    until(lambda wanted=wanted: len(twilio.messages) >= wanted, 40, "a message at Twilio")
+                    until(lambda wanted=wanted: len(twilio.messages) >= wanted, 90, "a message at Twilio")
                     victim = (sender, worker)[turn % 2]
                     victim.kill()
                     victim.start().ready()
-            until(lambda: len(twilio.messages) >= alerts // (kills + 1) * (kills + 1), 50, "all messages at Twilio")
+            until(lambda: len(twilio.messages) >= alerts // (kills + 1) * (kills + 1), 120, "all messages at Twilio")
             until(lambda: len(_ended(broker)) >= alerts // (kills + 1) * (kills + 1), 90, "all reports on the topic")
             return _records(broker)
         finally:

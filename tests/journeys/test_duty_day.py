@@ -29,9 +29,9 @@ from pipeline.step import Record
 from schemas.alert import Alert
 from schemas.message import decode, encode
 from schemas.score import Score, ScoreEntry
-from tests.support.dutyday import day, in_one_go, reference
+from tests.support.dutyday import START, day, in_one_go, reference
 from tests.support.kafka import ApacheKafka
-from tests.support.office import START, casebook, incident
+from tests.support.office import casebook, incident
 from tests.support.workers import PARTITIONS, WorkerProcess, ids, make_topics, read_all, send_all, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]

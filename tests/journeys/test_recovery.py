@@ -227,6 +227,7 @@ async def test_kill_9_at_random_moments_loses_nothing_and_says_nothing_twice(
     said = await assert_as_if_undisturbed(kafka.bootstrap, scene.agent)
     print(f"seed {seed}: {KILLS} kills, {said} records as in an undisturbed run")
     assert said > 10 * KILLS
+    await crew.ready()
     assert [worker.stop() for worker in crew.workers] == [0, 0], _told(crew.workers)
 
 

@@ -3,7 +3,7 @@
 import heapq
 import random
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agents.agent import Agent
@@ -17,10 +17,12 @@ from schemas.message import Invalid, convert, encode
 from schemas.reference import Leave, Subject
 from schemas.roster import Roster, RuleSet, Shift
 from schemas.times import from_epoch, instant
-from tests.support.office import START
 from tests.support.workers import read_all
 
 AGENCIES = ("justice", "police")
+
+START = instant(datetime.now(UTC).replace(microsecond=0))
+"""When the day begins: now, for nobody is given time to put right what was detected long ago."""
 
 FAST_ALERTS: dict[str, Any] = {
     "version": "fast",
