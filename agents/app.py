@@ -28,6 +28,7 @@ from agents.health import serve_health
 from agents.lease import Lease
 from agents.liveness import Liveness
 from agents.partitions import Partitions
+from agents.polls import Polls
 from agents.reference import References
 from agents.sender import Sender
 from agents.topics import check_topics
@@ -115,10 +116,11 @@ class Worker:
                 sender=self._sender,
                 knowledge=self._references.of(agent),
                 worker=self.name,
-                caught_up=self._is_caught_up,
+                read_until=self._read_until,
             )
             for agent in agents
         }
+        self._polls = Polls()
         self._ending = asyncio.Event()
         self._exit_code = 0
         self._app = self._built()
@@ -153,11 +155,12 @@ class Worker:
                 places[place].append(offset)
         return {place: min(offsets) for place, offsets in places.items()}
 
-    def _is_caught_up(self, topic: str, partition: int, position: int) -> bool:
+    def _read_until(self, topic: str, partition: int, position: int) -> float:
         from faust.types import TP  # noqa: PLC0415
 
-        high = self._app.consumer.highwater(TP(topic, partition))
-        return high is not None and position >= high
+        high, polled_ms = self._app.consumer._thread.polled(TP(topic, partition))
+        asked_after_s = self._polls.asked_after_s((topic, partition), polled_ms)
+        return asked_after_s if high is not None and position >= high else 0.0
 
     def _is_reporter(self) -> bool:
         return any(0 in partitions.numbers for partitions in self._partitions.values())

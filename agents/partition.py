@@ -124,10 +124,10 @@ class Partition:
         while faults:
             log.error("a rule raised", src=self.src, trace=faults.pop(0))
 
-    def tick(self, now_s: float, *, caught_up: bool) -> list[Emission]:
-        """Fire timers that are due by the wall's clock; nothing while there are records yet to be judged."""
-        boundary = int(now_s - GRACE_S)
-        if not caught_up or boundary <= int(self.clock_s):
+    def tick(self, until_s: float) -> list[Emission]:
+        """Fire timers that are due, by the wall's clock; all records of before `until_s` have been judged."""
+        boundary = int(until_s - GRACE_S)
+        if boundary <= int(self.clock_s):
             return []
         due = self.core.next_wake()
         if due is None or due >= from_epoch(boundary):

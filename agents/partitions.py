@@ -16,6 +16,7 @@ See `agents.agent` for how to add an agent.
 """
 
 import asyncio
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -41,17 +42,18 @@ log = structlog.get_logger()
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
 
-CaughtUp = Callable[[str, int, int], bool]
-"""Of a topic, a partition and the next offset to be read: whether the log has nothing more."""
+ReadUntil = Callable[[str, int, int], float]
+"""Of a topic, a partition and the next offset to be read: up to when (epoch s) the log is known to have had nothing more;
+0.0 when it has more, or that is not known."""
 
 
-def always_caught_up(topic: str, partition: int, position: int) -> bool:  # noqa: ARG001
+def always_at_its_end(topic: str, partition: int, position: int) -> float:  # noqa: ARG001
     """For a log that nobody else writes to."""
-    return True
+    return math.inf
 
 
 class Partitions:
-    """The partitions of `agent` that are ours now. `caught_up`: whether Faust has nothing more of a partition."""
+    """The partitions of `agent` that are ours now. `read_until`: how far Faust has read a partition, in time."""
 
     def __init__(
         self,
@@ -61,14 +63,14 @@ class Partitions:
         sender: Sender,
         knowledge: Any,
         worker: str,
-        caught_up: CaughtUp = always_caught_up,
+        read_until: ReadUntil = always_at_its_end,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.agent = agent
         self._broker = broker
         self._sender = sender
         self._worker = worker
-        self._caught_up = caught_up
+        self._read_until = read_until
         self._clock = clock
         self._recovery = Recovery(
             agent,
@@ -239,8 +241,8 @@ class Partitions:
             emissions: list[tuple[str, Emission]] = []
             touched = []
             for number, partition in self._owned.items():
-                done = all(self._caught_up(topic, number, offset + 1) for topic, offset in partition.positions.items())
-                if found := partition.tick(now_s, caught_up=done):
+                known = [self._read_until(topic, number, offset + 1) for topic, offset in partition.positions.items()]
+                if found := partition.tick(min(now_s, *known)):
                     touched.append(partition)
                     emissions += [(partition.src, emission) for emission in found]
             await self._recover(await self._send(emissions, touched))

@@ -1,9 +1,10 @@
-"""What do we have Faust's Kafka consumer do otherwise? Three things, by its own hooks.
+"""What do we have Faust's Kafka consumer do otherwise? Four things, by its own hooks.
 
 - A fetch waits at most `FETCH_WAIT_MS` at the broker, not 1.5 s: a partition that was not part of a waiting fetch would
   have to wait for it.
 - It starts reading where the checkpoint ends, not at the committed offset, which is a hint only.
 - Each heartbeat that the group answers renews our lease on the partitions.
+- It tells when it last heard from the broker how long a partition is, not only how long.
 """
 
 import time
@@ -46,6 +47,12 @@ class _Thread(driver.AIOKafkaConsumerThread):
     async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
         cast(App, self.app).lease.renew(time.monotonic())
         await super().on_partitions_assigned(assigned, generation_id)
+
+    def polled(self, place: TP) -> tuple[int | None, int | None]:
+        """The length of `place` as of the last answer to a fetch, and when that was read, in epoch ms; None: no answer
+        since it is ours."""
+        consumer = self._ensure_consumer()
+        return consumer.highwater(place), consumer.last_poll_timestamp(place)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         ours = self.assignment()

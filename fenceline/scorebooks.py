@@ -68,7 +68,7 @@ async def made_anew(broker: str, known: Casebook) -> Ledgers:
         start = {topic.name: -1 for topic in AGENT.inputs}
         partition = Partition(AGENT.name, number, AGENT.core(number, known), start, 0.0)
         merged = list(heapq.merge(*by_topic.values(), key=lambda record: record.timestamp_s))
-        for one in partition.judge(merged, now_s) + partition.tick(now_s, caught_up=True):
+        for one in partition.judge(merged, now_s) + partition.tick(now_s):
             if isinstance(one.message, ScoreEntry):
                 found.lines[one.key].append(one.message)
             elif isinstance(one.message, Score):

@@ -52,7 +52,7 @@ async def test_a_leave_starts_and_ends_by_the_clock_and_an_outage_is_known_at_on
     def enough(found: Any) -> bool:
         return len(found[INCIDENTS.name]) >= 2 and len(found[OUTAGES.name]) >= 1
 
-    found = await follow(broker, [INCIDENTS.name, OUTAGES.name], enough, within_s=20)
+    found = await follow(broker, [INCIDENTS.name, OUTAGES.name], enough, within_s=90)
     incidents = [json.loads(raw.value) for raw in found[INCIDENTS.name]]
     assert [(i["type"], i["occurred_at"]) for i in incidents] == [
         ("leave.started", str(leave.starts_at)),

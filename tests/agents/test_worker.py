@@ -64,7 +64,7 @@ async def test_sigterm_writes_the_state_leaves_the_group_and_exits_with_0(
 ) -> None:
     await send_all(broker, [fix("d1", second) for second in range(15)])
     await follow(broker, [INCIDENTS.name], lambda found: len(found[INCIDENTS.name]) >= 1, 10)
-    wait_for(lambda: (worker.health() or {})["agents"]["tally"]["judged"] == 15, 5)
+    wait_for(lambda: (worker.health() or {})["agents"]["tally"]["judged"] == 15, 30)
     began = time.monotonic()
     assert worker.stop() == 0
     assert time.monotonic() - began < 5

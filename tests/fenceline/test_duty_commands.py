@@ -109,19 +109,19 @@ def test_rules_are_checked_before_they_are_published(running: str, tmp_path: Pat
     file.write_text(call("rules", "show", "alert").stdout.replace("default-1", "mine-1"))
     assert lines(call("rules", "check", "alert", str(file))) == [{"part": "alert", "version": "mine-1", "usable": True}]
     assert lines(call("rules", "publish", "alert", str(file), broker=running))[0]["version"] == "mine-1"
-    wait_for(lambda: asyncio.run(read_all(running, "rules")), 10)
+    wait_for(lambda: asyncio.run(read_all(running, "rules")), 60)
 
     def version() -> str:
         sos = incident(f"x{len(found())}", 0, "device.sos", subject_id="s2")
         asyncio.run(send_all(running, [("incidents", "s2", encode(sos))]))
-        wait_for(lambda: len(found()) > 0, 10)
+        wait_for(lambda: len(found()) > 0, 60)
         return str(found()[-1]["rule_version"])
 
     def found() -> list[dict[str, Any]]:
         raws = asyncio.run(read_all(running, "alerts"))
         return [json.loads(raw.value) for raw in raws if raw.key == b"s2"]
 
-    wait_for(lambda: version() == "mine-1", 20)
+    wait_for(lambda: version() == "mine-1", 60)
     file.write_text(file.read_text().replace("own: true ", "own: false "))
     refused = call("rules", "publish", "alert", str(file), broker=running)
     assert refused.exit_code == 2

@@ -202,6 +202,6 @@ async def in_one_go(broker: str, agent: Agent, until_s: float) -> list[tuple[str
         start = {topic.name: -1 for topic in agent.inputs}
         partition = Partition(agent.name, number, agent.core(number, knowledge), start, 0.0)
         merged = list(heapq.merge(*by_topic.values(), key=lambda record: record.timestamp_s))
-        said = partition.judge(merged, until_s) + partition.tick(until_s, caught_up=True)
+        said = partition.judge(merged, until_s) + partition.tick(until_s)
         emissions += [(partition.src, one) for one in said]
     return emissions

@@ -41,7 +41,7 @@ class Got(NamedTuple):
     headers: dict[str, bytes]
 
 
-def until(done: Any, deadline_s: float = 20.0, what: str = "it") -> Any:
+def until(done: Any, deadline_s: float = 60.0, what: str = "it") -> Any:
     """What `done()` gives once it gives something true."""
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:

@@ -82,7 +82,7 @@ class WorkerProcess:
             self._process.wait()
             self._process = None
 
-    def stop(self, patience_s: float = 20.0) -> int:
+    def stop(self, patience_s: float = 60.0) -> int:
         """SIGTERM; its exit code."""
         assert self._process is not None
         self._process.terminate()
@@ -143,7 +143,7 @@ async def undisturbed(broker: str, agent: Agent, until_s: float) -> dict[int, li
         partition = Partition(
             agent.name, number, agent.core(number, knowledge), {topic.name: -1 for topic in agent.inputs}, 0.0
         )
-        emissions[number] = partition.judge(records, until_s) + partition.tick(until_s, caught_up=True)
+        emissions[number] = partition.judge(records, until_s) + partition.tick(until_s)
     return emissions
 
 
