@@ -43,7 +43,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
 
 ReadUntil = Callable[[str, int, int], float]
-"""Of a topic, a partition and the next offset to be read: up to when (epoch s) the log is known to have had nothing more;
+"""Of a topic, a partition and the next offset: up to when (epoch s) the log is known to have had nothing more;
 0.0 when it has more, or that is not known."""
 
 
