@@ -11,6 +11,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "topics": ("topics", "make, list and describe the topics"),
     "tap": ("tap", "see what goes by on a topic"),
     "notifier": ("notifier", "carry messages out: SMS, push, e-mail, webhooks"),
+    "project": ("project", "keep what the console shows, in Redis"),
+    "rebuild": ("rebuild", "empty what the console shows; it is filled anew from the topics"),
     "gateway": ("gateway", "take in positions over HTTP and MQTT"),
     "token": ("token", "issue, revoke and list tokens"),
     "replay": ("replay", "judge a file of fixes, or history; try a draft of the rules"),

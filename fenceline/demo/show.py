@@ -74,12 +74,14 @@ async def show(
 
 
 def _start_parts(stack: Stack, outside: Mapping[str, str]) -> None:
-    """Worker, gateway and notifier. `outside`: settings by which messages find their way out and receipts back."""
+    """Worker, gateway, read model, notifier. `outside`: settings by which messages find their way out and back."""
     port = free_port()
     stack.start("worker", ["worker", "--health-port", str(port)], port)
     port = free_port()
     outside = {**outside, "FENCELINE_GATEWAY_URL": f"http://127.0.0.1:{port}"}
     stack.start("gateway", ["gateway", "--port", str(port)], port, outside)
+    port = free_port()
+    stack.start("project", ["project", "--health-port", str(port)], port)
     port = free_port()
     stack.start("notifier", ["notifier", "--health-port", str(port)], port, outside)
 

@@ -1,0 +1,1 @@
+"""What does a console ask? A model of the topics, folded record by record; pure."""
