@@ -7,6 +7,7 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module in fenceline.commands, what it does)
     "demo": ("demo", "the whole system on this machine, with devices on the move"),
+    "doctor": ("doctor", "what is missing, and the command that mends it"),
     "worker": ("worker", "judge what comes in"),
     "topics": ("topics", "make, list and describe the topics"),
     "tap": ("tap", "see what goes by on a topic"),
