@@ -71,6 +71,7 @@ class Agent(NamedTuple):
 AGENTS: dict[str, str] = {
     # name: the module that holds its AGENT
     "locate": "agents.locate",
+    "verify": "agents.verify",
     "watch": "agents.watch",
     "outage": "agents.outage",
     "score": "agents.score",

@@ -9,7 +9,18 @@ from pipeline.step import Record
 from schemas.fix import Fix
 from schemas.message import encode
 from schemas.times import from_epoch, instant
-from schemas.topics import ACTIVATIONS, FENCES, FIXES, INCIDENTS, LEAVES, OUTAGES, PULSES, SUBJECTS
+from schemas.topics import (
+    ACTIVATIONS,
+    FENCES,
+    FIXES,
+    INCIDENTS,
+    LEAVES,
+    OUTAGES,
+    POSITION_ANSWERS,
+    POSITION_ASKS,
+    PULSES,
+    SUBJECTS,
+)
 
 _BEGIN = from_epoch(1_800_000_000)
 _FENCE = b"""{"type":"Feature","geometry":{"type":"Point","coordinates":[110,30]},"properties":{"fence_id":"f",
@@ -43,8 +54,8 @@ def _fix(device_id: str, at: datetime, lat: float) -> Fix:
 
 AGENT = Agent(
     name="locate",
-    inputs=(FIXES,),
-    outputs=(INCIDENTS, PULSES),
+    inputs=(FIXES, POSITION_ASKS),
+    outputs=(INCIDENTS, PULSES, POSITION_ANSWERS),
     reference=(FENCES, ACTIVATIONS, SUBJECTS, LEAVES, OUTAGES),
     knowledge=Reference,
     core=lambda partition, reference: LocateCore(reference, source=f"locate/{partition}"),

@@ -40,7 +40,7 @@ class NoMasterKey(Exception):
     """There is no usable master key; says how to make one."""
 
 
-class Gone(Exception):
+class Gone(LookupError):
     """The object, or the key to it, is not there (any more)."""
 
 
@@ -143,9 +143,9 @@ class Vault:
             Exists: it has one.
         """
         ref = f"keys/{self._person(subject_id)}"
-        if self.has_key(subject_id):
+        wrapped = _sealed(self._master, token_bytes(KEY_BYTES), ref)
+        if self.has_key(subject_id) or not self._write(ref, wrapped, new=True):
             raise Exists(f"{subject_id} has a key")
-        self._write(ref, _sealed(self._master, token_bytes(KEY_BYTES), ref))
 
     def _key(self, subject_id: str) -> AESGCM:
         ref = f"keys/{self._person(subject_id)}"
@@ -153,17 +153,26 @@ class Vault:
 
     # objects
 
-    def _write(self, ref: str, body: bytes) -> None:
-        """Whole or not at all: a reader never sees a part of it."""
+    def _write(self, ref: str, body: bytes, *, new: bool = False) -> bool:
+        """Whole or not at all: a reader never sees a part of it. `new`: False, and nothing done, if it is there."""
         path = self._path(ref)
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
         if not self._is_local:
             self._files.pipe_file(path, body)
-            return
+            return True
         part = f"{path}.{token_bytes(6).hex()}.part"
         self._files.pipe_file(part, body)
         Path(part).chmod(0o600)
-        Path(part).replace(path)
+        if not new:
+            Path(part).replace(path)
+            return True
+        try:
+            Path(path).hardlink_to(part)
+        except FileExistsError:  # two came at once; the other's key is the one
+            return False
+        finally:
+            Path(part).unlink()
+        return True
 
     @property
     def _is_local(self) -> bool:

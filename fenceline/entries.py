@@ -13,11 +13,13 @@ from fences.schedule import compile_schedule
 from fences.shape import compile_shape
 from pipeline import leave as leaves
 from pipeline.alerting.roster import check_roster
+from pipeline.identity.plan import check as check_plan
 from schemas.message import Invalid, Message, decode, invalid_from
+from schemas.plan import CheckinPlan
 from schemas.reference import Activation, Fence, Leave, Subject
 from schemas.roster import Roster
 
-KINDS = ("fences", "subjects", "activations", "leaves", "rosters")
+KINDS = ("fences", "subjects", "activations", "leaves", "rosters", "plans")
 
 
 class Entry(NamedTuple):
@@ -66,12 +68,36 @@ def _activation(activation: Activation) -> None:
         raise Invalid("an activation must end after it starts", "$.ends_at")
 
 
+NO_SEED = "0" * 64
+"""Stands in a plan for the hash of a seed that is yet to be drawn."""
+
+
+def _plan(plan: CheckinPlan) -> None:
+    check_plan(plan)
+    sampling = plan.sampling
+    if sampling and sampling.seed_sha256 != NO_SEED and not (sampling.sealed or sampling.seed):
+        raise Invalid("leave it out: the seed is drawn, and sealed, when the plan is loaded", "$.sampling.seed_sha256")
+
+
+def _with_seed_to_draw(part: bytes) -> bytes:
+    """A plan as an operator writes it, with the mark that its seed is yet to be drawn where it needs one."""
+    try:
+        plan = msgspec.json.decode(part)
+        sampling = plan.get("sampling")
+        if isinstance(sampling, dict) and "seed_sha256" not in sampling:
+            return msgspec.json.encode(plan | {"sampling": sampling | {"seed_sha256": NO_SEED}})
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, AttributeError):
+        pass  # decoding it says what is wrong
+    return part
+
+
 _KINDS = {
     "fences": _Kind(Fence, "fence_id", _fence),
     "subjects": _Kind(Subject, "subject_id", _subject),
     "activations": _Kind(Activation, "activation_id", _activation),
     "leaves": _Kind(Leave, "leave_id", leaves.check),
     "rosters": _Kind(Roster, "roster_id", check_roster),
+    "plans": _Kind(CheckinPlan, "subject_id", _plan),
 }
 
 
@@ -90,7 +116,7 @@ def read_entries(raw: bytes, kind: str) -> tuple[list[Entry], list[Refused]]:
     for number, part in parts:
         where = f"{place} {number}"
         try:
-            message = decode(part, of.message)
+            message = decode(_with_seed_to_draw(part) if kind == "plans" else part, of.message)
             of.check(message)
         except Invalid as why:
             bad.append(Refused(where, _named(part, of.key), why))

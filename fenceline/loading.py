@@ -1,19 +1,21 @@
 """How do checked entries get onto their topics? With versions, keys and partitions as `schemas.topics` says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
+from secrets import token_bytes
 from typing import Any, NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from fenceline.entries import Entry
+from fenceline.entries import NO_SEED, Entry
 from fenceline.history import records
 from gateway.frames import partition_of
 from schemas.ids import event_id
 from schemas.message import Invalid, decode, encode
+from schemas.plan import CheckinPlan
 from schemas.reference import Fence
-from schemas.topics import ACTIVATIONS, FENCES, LEAVE_CHANGES, LEAVES, ROSTERS, SUBJECTS, Topic
+from schemas.topics import ACTIVATIONS, CHECKIN_PLANS, FENCES, LEAVE_CHANGES, LEAVES, ROSTERS, SUBJECTS, Topic
 
 TOPICS_OF: dict[str, tuple[Topic, ...]] = {
     "fences": (FENCES,),
@@ -21,7 +23,11 @@ TOPICS_OF: dict[str, tuple[Topic, ...]] = {
     "activations": (ACTIVATIONS,),
     "leaves": (LEAVES, LEAVE_CHANGES),
     "rosters": (ROSTERS,),
+    "plans": (CHECKIN_PLANS,),
 }
+
+Seal = Callable[[str, bytes], bytes]
+"""Of a plan's id and the seed of its random times: the seed, readable with the master key only."""
 
 
 class TopicMissing(Exception):
@@ -38,8 +44,10 @@ class Written(NamedTuple):
     version: int | None
 
 
-async def load(kind: str, entries: Sequence[Entry], broker: str) -> list[Written]:
+async def load(kind: str, entries: Sequence[Entry], broker: str, seal: Seal | None = None) -> list[Written]:
     """Write `entries` of `kind`; one `Written` for each entry and topic, in the order given.
+
+    `seal`: needed for plans with random times.
 
     Raises:
         TopicMissing: one of its topics is not there.
@@ -50,12 +58,20 @@ async def load(kind: str, entries: Sequence[Entry], broker: str) -> list[Written
     if missing:
         raise TopicMissing(f"no topic {', '.join(missing)} at {broker}; make all with: fenceline topics create")
     known = await _fences(broker) if kind == "fences" else {}
+    plans = await plans_there(broker) if kind == "plans" else {}
     producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", client_id="fenceline-load")
     await producer.start()
     try:
         written = []
         for entry in entries:
-            message = versioned(entry.message, known.get(entry.key)) if kind == "fences" else entry.message
+            message = entry.message
+            if kind == "fences":
+                message = versioned(message, known.get(entry.key))
+            elif kind == "plans":
+                message = seeded(message, plans.get(entry.key), seal)
+                if message == plans.get(entry.key):
+                    written.append(Written(CHECKIN_PLANS.name, entry.key, -1, -1, None))
+                    continue
             for topic in TOPICS_OF[kind]:
                 if message is None:
                     version = known[entry.key].properties.version
@@ -92,6 +108,41 @@ async def _fences(broker: str) -> dict[str, Fence]:
             except Invalid:
                 known.pop(key, None)
     return known
+
+
+async def plans_there(broker: str) -> dict[str, CheckinPlan]:
+    """The plan of each person on the topic; what is no plan there is passed over."""
+    plans: dict[str, CheckinPlan] = {}
+    async for chunk in records(broker, CHECKIN_PLANS.name):
+        for record in chunk:
+            key = record.key.decode("utf-8", "replace")
+            try:
+                plans[key] = decode(record.value, CheckinPlan)
+            except Invalid:
+                plans.pop(key, None)
+    return plans
+
+
+def seeded(plan: CheckinPlan, known: CheckinPlan | None, seal: Seal | None) -> CheckinPlan:
+    """`plan` with the seed of its random times: that of the `known` plan of the same id, so that nobody can draw again
+    until the times please them; else a new one, sealed.
+
+    Raises:
+        Invalid: a seed is needed, and there is nothing to seal it with.
+    """
+    sampling = plan.sampling
+    if sampling is None or sampling.seed_sha256 != NO_SEED:
+        return plan
+    if known is not None and known.plan_id == plan.plan_id and known.sampling is not None:
+        old = known.sampling
+        sampling = msgspec.structs.replace(sampling, seed_sha256=old.seed_sha256, sealed=old.sealed, seed=old.seed)
+    else:
+        if seal is None:
+            raise Invalid("random times need the master key, to seal their seed", "$.sampling")
+        seed = token_bytes(32)
+        sealed = seal(plan.plan_id, seed)
+        sampling = msgspec.structs.replace(sampling, seed_sha256=sha256(seed).hexdigest(), sealed=sealed)
+    return msgspec.structs.replace(plan, sampling=sampling)
 
 
 def versioned(fence: Fence, known: Fence | None) -> Fence | None:

@@ -31,7 +31,7 @@ def send(broker: str, letters: Sequence[Letter]) -> None:
         click.ClickException: it does not; says what to look at.
     """
     try:
-        asyncio.run(_send(broker, letters))
+        asyncio.run(deliver(broker, letters))
     except (KafkaError, OSError, TimeoutError) as error:
         raise click.ClickException(
             f"the broker at {broker} did not take it ({type(error).__name__}); is FENCELINE_BROKER right, and does "
@@ -39,7 +39,12 @@ def send(broker: str, letters: Sequence[Letter]) -> None:
         ) from error
 
 
-async def _send(broker: str, letters: Sequence[Letter]) -> None:
+async def deliver(broker: str, letters: Sequence[Letter]) -> None:
+    """Write `letters` in order; returns when the broker has them.
+
+    Raises:
+        KafkaError, OSError, TimeoutError: it does not.
+    """
     producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", request_timeout_ms=int(SEND_S * 1000))
     async with asyncio.timeout(SEND_S):
         await producer.start()

@@ -79,3 +79,16 @@ class OsmAndOperation(Operation):
             ),
         ]
         self.request_body = _body(form=_object(**named), json=_object(device_id="string", location="object"))
+
+
+@dataclass
+class CheckinOperation(Operation):
+    """POST /v1/checkins."""
+
+    def __post_init__(self) -> None:
+        form = _object(nonce="string", fix="string", subject_id="string")
+        assert form.properties is not None  # noqa: S101  # made in the line above
+        picture = Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream")
+        form.properties["picture"] = Schema(type=OpenAPIType.ARRAY, items=picture)
+        form.required = ["nonce", "picture"]
+        self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)})

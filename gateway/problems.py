@@ -22,6 +22,10 @@ HINTS = {
     "datum": "wgs84, gcj02 or bd09",
     "_type": "send OwnTracks' JSON unencrypted; positions are _type location",
     "topic": "publish to owntracks/<user>/<device>",
+    "nonce": "ask for one: POST /v1/checkins/challenges",
+    "picture": "a JPEG or PNG still, or an MP4 or WebM clip, as the camera made it",
+    "subject_id": "the id of the person who checks in",
+    "fix": 'JSON such as {"lat": 31.2304, "lon": 121.4737, "accuracy_m": 8, "fix_time": "2026-11-23T12:00:00Z"}',
     "Content-Encoding": "send the body plain, or with Content-Encoding: gzip",
 }
 _HINT_OF_ALL = "see the fields of a fix at /schema, or docs/gateway.md"

@@ -12,8 +12,9 @@ import uvicorn
 from fenceline.settings import Settings
 from gateway.app import create_app
 from gateway.callbacks import callback_routes
+from gateway.checkins import Desk, Keep, checkin_routes
 from gateway.mqtt import mqtt_source
-from gateway.services import Stuck, services_of
+from gateway.services import Background, Stuck, services_of
 
 log = structlog.get_logger()
 
@@ -31,8 +32,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings, host: str, port: int, *, share_port: bool = False) -> None:
+async def serve(
+    settings: Settings, host: str, port: int, *, share_port: bool = False, keep: Keep | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT. `share_port`: other gateways may listen on it too, and the system deals out.
+    `keep`: where pictures of check-ins go; without it check-ins are refused.
 
     Raises:
         OSError: `host` and `port` cannot be listened on.
@@ -43,8 +47,10 @@ async def serve(settings: Settings, host: str, port: int, *, share_port: bool = 
     with socket.create_server(address, backlog=BACKLOG, family=_family(host), reuse_port=share_port) as listening:
         services = services_of(settings)
         source = mqtt_source(settings.mqtt_url, services) if settings.mqtt_url else None
+        desk = Desk(services, keep)
+        beside: list[Background] = [desk.run, *([source.run] if source else [])]
         config = uvicorn.Config(
-            create_app(services, callback_routes(settings), beside=[source.run] if source else []),
+            create_app(services, [*callback_routes(settings), *checkin_routes(desk)], beside=beside),
             http="httptools",
             ws="none",
             lifespan="on",

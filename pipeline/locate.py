@@ -28,6 +28,7 @@ from pipeline.duties import NEVER, Concern
 from pipeline.judgement import NO_FIXES, Judged, Judgement, Told
 from pipeline.late import Fix, LateTracks
 from pipeline.ordering import DUPLICATE, JUDGE, LATE, WAIT, WINDOW_S, Order, Waiting
+from pipeline.positions import ASKS, answered
 from pipeline.reference import Reference
 from pipeline.rejection import rejected, written_at
 from pipeline.step import Emission, Record
@@ -112,9 +113,28 @@ class LocateCore:
     # records
 
     def apply(self, batch: Sequence[Record], now: datetime) -> list[Emission]:
-        """Judge `batch` in the order given."""
+        """Judge `batch` in the order given; then answer who asks for a position (`pipeline.positions`)."""
+        asks = [record for record in batch if record.topic == ASKS]
+        if asks:
+            batch = [record for record in batch if record.topic != ASKS]
         fixes, refused = fix_columns(batch, now)
-        return refused + self.judge_columns(fixes, batch, now)
+        emissions = refused + self.judge_columns(fixes, batch, now)
+        return emissions + [answered(ask, self.reference.activations, self.last_of, now) for ask in asks]
+
+    def last_of(self, slot: int) -> tuple[float, float, float, float] | None:
+        """(seconds since 1970, lat, lon, accuracy_m) of the latest position of an activation; None: none is known."""
+        row = int(self._row_of[slot]) if slot < len(self._row_of) else -1
+        if row < 0:
+            return None
+        waiting = self.order.waiting.get(row)
+        if waiting:
+            held = max((one.place for one in waiting), key=lambda one: one.t)
+            return held.t, held.lat, held.lon, held.accuracy_m
+        recent = self.judgement.tracker.recent(row)
+        if not len(recent[0]):
+            return None
+        t, lat, lon, accuracy_m = (float(column[-1]) for column in recent)
+        return t, lat, lon, accuracy_m
 
     def judge_columns(self, fixes: FixColumns, batch: Sequence[Record], now: datetime) -> list[Emission]:
         """Judge the `fixes` in `batch`, which is decoded already."""

@@ -4,12 +4,15 @@ from typing import Any, NamedTuple
 
 from schemas.alert import Alert, Release, Signal
 from schemas.audit import AuditEntry, Reading
+from schemas.checkin import Checkin, CheckinCall, CheckinResult, Examined, PositionAnswer, PositionAsk
 from schemas.command import Command, CommandResult
 from schemas.credential import Credential
 from schemas.fix import Fix
+from schemas.gallery import Enrolment, Erasure
 from schemas.incident import Incident, Rejection
 from schemas.notification import Notification, Report
 from schemas.outage import Outage, Pulse
+from schemas.plan import CheckinPlan
 from schemas.reference import Activation, Fence, Leave, Subject
 from schemas.roster import Roster, RuleSet
 from schemas.score import Score, ScoreEntry
@@ -94,6 +97,22 @@ RULES = Topic("rules", "rule_set_id", RuleSet, "rules of scores, alerts and task
 PULSES = Topic("pulses", "source", Pulse, "how many devices of each area are heard", retention_ms=DAY_MS, partitions=1)
 OUTAGES = Topic("outages", "outage_id", Outage, "areas that went quiet at once", compacted=True, partitions=1)
 
+CHECKINS = Topic("checkins", "subject_id", Checkin, "check-ins as taken; pictures by reference and SHA-256")
+FACE_RESULTS = Topic("face-results", "subject_id", Examined, "what was measured on check-ins: numbers, no judgement")
+POSITION_ASKS = Topic("position-asks", "device_id", PositionAsk, "where was the tracker of who checks in?")
+POSITION_ANSWERS = Topic("position-answers", "subject_id", PositionAnswer, "there: its last position")
+CHECKIN_PLANS = Topic("checkin-plans", "subject_id", CheckinPlan, "when each person is to check in", compacted=True)
+CHECKIN_CALLS = Topic(
+    "checkin-calls", "subject_id", CheckinCall, "check-ins that are due, and how each ended", retention_ms=400 * DAY_MS
+)
+CHECKIN_RESULTS = Topic("checkin-results", "subject_id", CheckinResult, "what became of each check-in, for the person")
+ENROLMENTS = Topic(
+    "enrolments", "subject_id", Enrolment, "changes of who is enrolled; no face in it", retention_ms=3650 * DAY_MS
+)
+ERASURES = Topic(
+    "erasures", "subject_id", Erasure, "faces and pictures to be deleted, and deleted", retention_ms=3650 * DAY_MS
+)
+
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
@@ -122,6 +141,15 @@ TOPICS: dict[str, Topic] = {
         RULES,
         PULSES,
         OUTAGES,
+        CHECKINS,
+        FACE_RESULTS,
+        POSITION_ASKS,
+        POSITION_ANSWERS,
+        CHECKIN_PLANS,
+        CHECKIN_CALLS,
+        CHECKIN_RESULTS,
+        ENROLMENTS,
+        ERASURES,
         _rejected("fixes"),
         _rejected("activations"),
         _rejected("subjects"),
@@ -143,5 +171,11 @@ TOPICS: dict[str, Topic] = {
         _rejected("tasks"),
         _rejected("pulses"),
         _rejected("outages"),
+        _rejected("checkins"),
+        _rejected("face-results"),
+        _rejected("position-asks"),
+        _rejected("position-answers"),
+        _rejected("checkin-plans"),
+        _rejected("enrolments"),
     )
 }

@@ -1,4 +1,4 @@
-"""`fenceline load`: write a file of fences, subjects, activations or leaves to its topic, checked first."""
+"""`fenceline load`: write a file of fences, subjects, activations, leaves, rosters or plans to its topic, checked."""
 
 import asyncio
 import json
@@ -27,7 +27,8 @@ def command(kind: str, file: Path, all_or_nothing: bool, only_check: bool, broke
     """Write the entries of FILE (- for stdin) to the topic of KIND.
 
     fences: GeoJSON, a FeatureCollection or a Feature a line; a changed fence gets the next version, an unchanged one is
-    not written again. The others: a JSON array, or one JSON object a line.
+    not written again. The others: a JSON array, or one JSON object a line. plans: a person's check-ins; the seed of
+    random times is drawn here and sealed with the master key.
 
     What cannot be used is told on stderr, by place and field; the rest is loaded unless --all-or-nothing. On stdout a
     line of JSON for each entry written, then the sums.
@@ -54,8 +55,16 @@ def command(kind: str, file: Path, all_or_nothing: bool, only_check: bool, broke
 
 
 def _load(kind: str, entries: list[Entry], broker: str) -> list[Written]:
+    from agents.objectstore import NoMasterKey, vault_of  # noqa: PLC0415  # --help need not wait for it
+
+    def seal(plan_id: str, seed: bytes) -> bytes:
+        return vault_of(settings()).seal_seed(plan_id, seed)
+
     try:
-        written = asyncio.run(load(kind, entries, broker))
+        written = asyncio.run(load(kind, entries, broker, seal))
+    except NoMasterKey as error:
+        click.echo(str(error), err=True)
+        sys.exit(NOTHING_LOADED)
     except TopicMissing as missing:
         click.echo(str(missing), err=True)
         sys.exit(NO_BROKER)

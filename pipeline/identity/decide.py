@@ -68,8 +68,8 @@ def decide(key: str, state: Person | None, event: Record | Wake, reference: Know
 
 def _on_checkin(turn: Turn, checkin: Checkin) -> None:
     person = turn.person
-    if checkin.checkin_id in person.settled:
-        return
+    if checkin.checkin_id in person.settled or turn.pending(checkin.checkin_id).checkin is not None:
+        return  # the gateway was asked twice
     refusal = ""
     if any(picture.sha256[:16] in person.shas for picture in checkin.pictures):
         refusal = "replayed"
