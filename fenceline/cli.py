@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rebuild": ("rebuild", "empty what the console shows; it is filled anew from the topics"),
     "examiner": ("examiner", "have the pictures of check-ins measured"),
     "gateway": ("gateway", "take in positions over HTTP and MQTT"),
+    "console": ("console", "the duty desk and the person's page, with their API"),
+    "link": ("link", "make a link that signs somebody in, once"),
     "token": ("token", "issue, revoke and list tokens"),
     "replay": ("replay", "judge a file of fixes, or history; try a draft of the rules"),
     "enroll": ("enroll", "take up pictures of a person's face as templates"),

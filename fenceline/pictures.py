@@ -2,6 +2,7 @@
 
 import io
 import textwrap
+from typing import Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -20,10 +21,12 @@ LEAST_M = 60.0
 WIDTH = 96
 
 
-def picture(drawing: Drawing, title: str) -> bytes:
-    """`drawing` as a PNG of 1000 by 900 pixels, under `title`."""
+def picture(drawing: Drawing, title: str, kind: Literal["png", "svg"] = "png") -> bytes:
+    """`drawing` as a PNG of 1000 by 900 pixels, or as an SVG of that shape, under `title`."""
     # Only fonts that come with matplotlib are sure to be there; signs that they lack are shown as boxes, without noise.
-    with mpl.rc_context({"font.family": ["DejaVu Sans"], "axes.unicode_minus": False}):
+    # The salt makes ids in an SVG the same each time.
+    set_ = {"font.family": ["DejaVu Sans"], "axes.unicode_minus": False, "svg.hashsalt": "fenceline"}
+    with mpl.rc_context(set_):
         figure = Figure(figsize=(10, 9), dpi=100, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         above, below = figure.subplots(2, 1, height_ratios=(3, 1))
@@ -31,7 +34,8 @@ def picture(drawing: Drawing, title: str) -> bytes:
         _map(above, drawing)
         _course(below, drawing)
         sink = io.BytesIO()
-        figure.savefig(sink, format="png", metadata={"Software": "fenceline"})
+        about = {"Software": "fenceline"} if kind == "png" else {"Creator": "fenceline", "Date": None}
+        figure.savefig(sink, format=kind, metadata=about)
     return sink.getvalue()
 
 

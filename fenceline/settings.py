@@ -46,6 +46,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gateway_feed_fixes_per_s: float = 50_000.0
     gateway_feed_burst: float = 200_000.0
     console_url: str = ""
+    console_gateway: str = ""
+    console_base_map: str = ""
+    console_attribution: str = ""
+    console_max_import_bytes: int = 8 * 1024 * 1024
     console_session_h: float = 12.0
     console_idle_min: float = 30.0
     console_secure_cookies: bool = True

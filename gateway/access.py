@@ -19,13 +19,16 @@ from gateway.problems import MEDIA_TYPE, Refused
 log = structlog.get_logger()
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-]
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"referrer-policy": b"no-referrer",
+}
+"""What an answer says of itself unless it says otherwise."""
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_PREFIXES = {"/v1": 3, "/api": 4}
+"""How many parts of a path that begins so make a label."""
 _ROUTES = frozenset({"/v1/fixes", "/owntracks", "/pub", "/osmand", "/healthz", "/readyz", "/metrics"})
 
 
@@ -34,8 +37,8 @@ def route_of(path: str, known: frozenset[str] = _ROUTES) -> str:
     if path in known:
         return path
     first = "/" + path.split("/")[1] if path.startswith("/") else ""
-    if first == "/v1":
-        first = "/".join(path.split("/")[:3])
+    if first in _PREFIXES:
+        first = "/".join(path.split("/")[: _PREFIXES[first]])
     return first if first in known or first == "/schema" else "other"
 
 
@@ -82,8 +85,10 @@ class Access:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", []), *_HEADERS, (b"x-request-id", account.request_id.encode())]
-                message["headers"] = headers
+                given = list(message.get("headers", []))
+                said = {name.lower() for name, _ in given}
+                given += [(name, value) for name, value in _HEADERS.items() if name not in said]
+                message["headers"] = [*given, (b"x-request-id", account.request_id.encode())]
             await send(message)
 
         if self._room <= 0 and route not in _QUIET:
@@ -136,7 +141,7 @@ def handlers(metrics: Metrics) -> dict[int | type[Exception], Callable[..., Resp
         log.error("request_failed", request_id=account.request_id, error=type(error).__name__, exc_info=error)
         return refused(
             request,
-            Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", "a fault of the gateway; keep it and send it again"),
+            Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", "a fault of the server; keep it and send it again"),
         )
 
     return {Refused: refused, HTTPException: by_framework, Exception: unexpected}

@@ -51,9 +51,10 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Metrics:
-    """The gateway's counters, gauges and histograms, of one event loop."""
+    """Counters, gauges and histograms of one event loop. `part`: whose they are, in place of the gateway."""
 
-    def __init__(self) -> None:
+    def __init__(self, part: str = "gateway") -> None:
+        self._part = part
         self._values: dict[tuple[Name, Labels], float] = defaultdict(float)
         self._buckets: dict[tuple[Name, Labels], list[int]] = {}
 
@@ -85,7 +86,8 @@ class Metrics:
                 lines += [f"# HELP {name} {about.text}", f"# TYPE {name} {about.kind}"]
             for labels in keys:
                 lines += self._histogram(name, labels) if about.kind == "histogram" else [self._plain(name, labels)]
-        return "\n".join(lines) + "\n"
+        text = "\n".join(lines) + "\n"
+        return text.replace("fenceline_gateway_", f"fenceline_{self._part}_")
 
     def _plain(self, name: Name, labels: Labels) -> str:
         return f"{name}{_shown(labels)} {self._values[name, labels]:.10g}"

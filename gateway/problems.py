@@ -45,7 +45,8 @@ def hint_of(why: Invalid) -> str:
 class Refused(Exception):
     """A request that is not served. Unless the status is 2xx the device keeps what it has.
 
-    `error`: a short name for programs and the metric; `detail`: the same for people.
+    `error`: a short name for programs and the metric; `detail`: the same for people; `further`: members that only
+    some problems have.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Refused(Exception):
         hint: str = "",
         retry_after_s: int | None = None,
         rejected: list[dict[str, Any]] | None = None,
+        **further: Any,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -67,6 +69,7 @@ class Refused(Exception):
         self.hint = hint
         self.retry_after_s = retry_after_s
         self.rejected = rejected
+        self.further = further
 
     def headers(self) -> dict[str, str]:
         """What the answer's head must say beside the status."""
@@ -87,7 +90,7 @@ class Refused(Exception):
             "error": self.error,
             "request_id": request_id,
         }
-        optional = {"field": self.field, "hint": self.hint, "rejected": self.rejected}
+        optional = {"field": self.field, "hint": self.hint, "rejected": self.rejected, **self.further}
         return msgspec.json.encode(problem | {name: value for name, value in optional.items() if value})
 
 

@@ -3,11 +3,12 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
 import uvicorn
+from litestar import Litestar
 
 from fenceline.settings import Settings
 from gateway.app import create_app
@@ -43,39 +44,54 @@ async def serve(
         Stuck: a part of it failed; start it anew.
         BadUrl: the setting `mqtt_url` cannot be used.
     """
-    address = (host, port)
-    with socket.create_server(address, backlog=BACKLOG, family=_family(host), reuse_port=share_port) as listening:
+    with listening_at(host, port, share_port=share_port) as listening:
         services = services_of(settings)
         source = mqtt_source(settings.mqtt_url, services) if settings.mqtt_url else None
         desk = Desk(services, keep)
         beside: list[Background] = [desk.run, *([source.run] if source else [])]
-        config = uvicorn.Config(
-            create_app(services, [*callback_routes(settings), *checkin_routes(desk)], beside=beside),
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=DRAIN_S,
-        )
-        server = _Server(config)
-
-        def end() -> None:
-            services.draining = True
-            server.should_exit = True
-            log.info("gateway_drains")
-
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, end)
-        log.info("gateway_listens", host=host, port=listening.getsockname()[1], mqtt=bool(source))
-        await server.serve(sockets=[listening])
-        log.info("gateway_ended")
+        app = create_app(services, [*callback_routes(settings), *checkin_routes(desk)], beside=beside)
+        await serve_app(app, listening, services.drain)
         if services.fault is not None:
             raise Stuck(str(services.fault)) from services.fault
+
+
+def listening_at(host: str, port: int, *, share_port: bool = False) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    return socket.create_server((host, port), backlog=BACKLOG, family=_family(host), reuse_port=share_port)
+
+
+async def serve_app(app: Litestar, listening: socket.socket, drain: Callable[[], None]) -> None:
+    """Serve `app` until SIGTERM or SIGINT; `drain` is told when the end begins."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    server = _Server(config)
+
+    def end() -> None:
+        drain()
+        server.should_exit = True
+        log.info("server_drains")
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    host, port = listening.getsockname()[:2]
+    log.info("server_listens", host=host, port=port)
+    await server.serve(sockets=[listening])
+    log.info("server_ended")
 
 
 def _family(host: str) -> socket.AddressFamily:

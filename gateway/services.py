@@ -68,6 +68,11 @@ class Services:
         """Whether fixes can be taken now."""
         return self.opened.is_set() and not self.draining
 
+    def drain(self) -> None:
+        """Take nothing new; what was taken is still answered."""
+        self.draining = True
+        log.info("gateway_drains")
+
     async def spend(self, credential: Credential, fixes: int) -> None:
         """Take `fixes` from what the sender may send.
 

@@ -20,6 +20,7 @@ _AGENCY: tuple[Role, ...] = ("officer", "supervisor", "agency")
 MAY: dict[str, tuple[Role, ...]] = {
     "alert.acknowledge": _AGENCY,
     "alert.escalate": _AGENCY,
+    "alert.hand_over": _AGENCY,
     "alert.resolve": _OFFICERS,
     "score.confirm": _OFFICERS,
     "score.reverse": _OFFICERS,
@@ -36,6 +37,7 @@ MAY: dict[str, tuple[Role, ...]] = {
     "leave.decide": _OFFICERS,
     "leave.withdraw": ("subject", *_OFFICERS),
     "identity.settle": _OFFICERS,
+    "rights.confirm": ("subject",),
 }
 """Which roles may give which command. A subject only for itself, the others only within their agency."""
 

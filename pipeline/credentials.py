@@ -107,6 +107,20 @@ class Keyring:
             raise Denied(reason, credential)
         return credential
 
+    def holding(self, token_id: str, now: datetime) -> Credential:
+        """The credential `token_id`, whose secret was checked when a session began, when it still holds at `now`.
+
+        Raises:
+            Denied: and why.
+        """
+        credential = self._by_id.get(token_id)
+        if credential is None:
+            raise Denied("unknown")
+        reason = standing(credential, now)
+        if reason is not None:
+            raise Denied(reason, credential)
+        return credential
+
     def vouched(self, name: str, device_id: str, now: datetime) -> Credential | None:
         """The credential under which `name` (a token id or a principal), checked elsewhere, may report for `device_id`.
 

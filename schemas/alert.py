@@ -14,9 +14,20 @@ AlertState = Literal["wearer", "open", "acknowledged", "resolved", "cleared"]
 """wearer: only the wearer was told yet, with time to put it right. cleared: it ended by itself, nobody need act."""
 
 AlertEvent = Literal[
-    "raised", "counted", "worsened", "told", "delivered", "acknowledged", "escalated", "ended", "resolved", "cleared"
+    "raised",
+    "counted",
+    "worsened",
+    "told",
+    "delivered",
+    "acknowledged",
+    "handed_over",
+    "escalated",
+    "ended",
+    "resolved",
+    "cleared",
 ]
-"""told: the wearer's time is over, officers are told. ended: the incident is over, a human has yet to resolve it.
+"""handed_over: someone else has it now (`acknowledged_by`), and is told.
+told: the wearer's time is over, officers are told. ended: the incident is over, a human has yet to resolve it.
 worsened: a higher severity than before joined the group; people are told again, whatever they acknowledged."""
 
 Outcome = Literal[

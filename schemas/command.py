@@ -41,6 +41,13 @@ class EscalateAlert(_Command, frozen=True, kw_only=True, tag="alert.escalate"):
     alert_id: Id
 
 
+class HandOverAlert(_Command, frozen=True, kw_only=True, tag="alert.hand_over"):
+    """Someone else of the same house has it from now on, and is told. Of an alert that was acknowledged."""
+
+    alert_id: Id
+    to: Id
+
+
 class ResolveAlert(_Command, frozen=True, kw_only=True, tag="alert.resolve"):
     """Settled, and what it was: the outcomes make up each rule's precision."""
 
@@ -163,9 +170,16 @@ class SettleIdentity(_Command, frozen=True, kw_only=True, tag="identity.settle")
     verdict: Literal["same_person", "different_person", "undetermined"]
 
 
+class ConfirmRights(_Command, frozen=True, kw_only=True, tag="rights.confirm"):
+    """The person has read the text of rights and duties of that version."""
+
+    version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
 Command = Union[  # noqa: UP007  # one name for the sum, readable in the topic list
     AcknowledgeAlert,
     EscalateAlert,
+    HandOverAlert,
     ResolveAlert,
     ConfirmEntry,
     ReverseEntry,
@@ -182,6 +196,7 @@ Command = Union[  # noqa: UP007  # one name for the sum, readable in the topic l
     DecideLeave,
     WithdrawLeave,
     SettleIdentity,
+    ConfirmRights,
 ]
 
 _COMMAND: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

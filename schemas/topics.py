@@ -86,7 +86,9 @@ NOTIFICATIONS_DEAD = Topic(
 )
 TASKS = Topic("tasks", "subject_id", Task, "work that an agency owns until it is done", retention_ms=800 * DAY_MS)
 COMMANDS = Topic("commands", "subject_id", Command, "all that a person decides", retention_ms=800 * DAY_MS)
-COMMAND_RESULTS = Topic("command-results", "subject_id", CommandResult, "what became of each command")
+COMMAND_RESULTS = Topic(
+    "command-results", "subject_id", CommandResult, "what became of each command", retention_ms=800 * DAY_MS
+)
 LEAVE_CHANGES = Topic(
     "leave-changes", "subject_id", Leave, "each change of a leave, keyed by person", retention_ms=400 * DAY_MS
 )

@@ -15,7 +15,7 @@ from console.reading.cases import State
 from console.reading.changes import Change, Eyes
 from console.reading.overview import overview
 from console.reading.refusals import Away, Starting, Unknown
-from console.reading.shelf import Shelf
+from console.reading.shelf import Shelf, answering
 from pipeline.readmodel.answers import (
     AlertList,
     AlertView,
@@ -34,12 +34,12 @@ from pipeline.readmodel.answers import (
     Timeline,
     Track,
 )
-from pipeline.readmodel.layout import LEAVES_ASKED, versions
+from pipeline.readmodel.layout import LEAVES_ASKED, index, index_key, versions
 from pipeline.readmodel.people import FenceVersion
 from schemas.command import CommandResult
 from schemas.incident import Incident
 from schemas.reference import Fence, Leave, Subject
-from schemas.times import Instant, instant
+from schemas.times import Instant, from_epoch, instant
 
 RESULT_POLL_S = 0.05
 
@@ -212,6 +212,13 @@ class Reader:
         """A person's leaves."""
         await self._now()
         return await one.leaves_of(self.shelf, subject_id)
+
+    async def read_rights(self, subject_id: str, version: str) -> Instant | None:
+        """When a person confirmed that they read that text of rights and duties; None: not yet."""
+        await self._now()
+        async with answering():
+            at_s = await self.shelf.redis.zscore(index_key(index("rights", subject_id)), version)
+        return None if at_s is None else from_epoch(float(at_s))
 
     def changes(
         self, agency: str | None, after: str | None = None, *, principal: str = "", subject_id: str = ""

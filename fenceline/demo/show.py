@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from fenceline.demo.chapters import Chapters
 from fenceline.demo.drive import Tally, drive
 from fenceline.demo.handsets import handsets
+from fenceline.demo.links import Links
 from fenceline.demo.office import SECOND, Office, rosters
 from fenceline.demo.setting import introduce
 from fenceline.demo.stack import Stack, free_port
@@ -49,11 +50,13 @@ async def show(
         async with handsets(lambda push: watch.tell(chapters.push_seen(push.title, push.body))) as sets:
             tokens = await introduce(town, rosters({SECOND: sets.subscription}), stack.broker, partitions, began_at)
             await asyncio.to_thread(_start_parts, stack, sets.environ)
+            links = Links(stack, town.followed)
             say(f"Ready after {time.monotonic() - since:.1f} s. {people} phones report every {PERIOD_S:g} s over HTTP.")
             say(f"One story is told to its end: case {chapters.case_ref}. SMS and pushes go to stand-ins on it.")
             if seconds is None:
                 say("Ctrl-C ends it.")
             say("")
+            await links.tell(say)
 
             ended = asyncio.Event()
             with _ending_at_signal(ended):
@@ -64,6 +67,7 @@ async def show(
                     group.create_task(_keep_time(ended, seconds, stack))
                     if seconds is None:
                         beside.append(group.create_task(_more_trips(town, planted, seed)))
+                        beside.append(group.create_task(_once_told(story, chapters, planted, lambda: links.tell(say))))
                     tally = await drive(town, stack.urls["gateway"], tokens, PERIOD_S, ended.is_set)
                     ran_s = time.monotonic() - began
                     patience_s = LAST_LOOK_S if seconds is None else SETTLE_S
@@ -74,7 +78,7 @@ async def show(
 
 
 def _start_parts(stack: Stack, outside: Mapping[str, str]) -> None:
-    """Worker, gateway, read model, notifier. `outside`: settings by which messages find their way out and back."""
+    """Start all parts. `outside`: settings by which messages find their way out and back."""
     port = free_port()
     stack.start("worker", ["worker", "--health-port", str(port)], port)
     port = free_port()
@@ -83,6 +87,13 @@ def _start_parts(stack: Stack, outside: Mapping[str, str]) -> None:
     port = free_port()
     stack.start("project", ["project", "--health-port", str(port)], port)
     port = free_port()
+    desk = {
+        "FENCELINE_CONSOLE_GATEWAY": stack.urls["gateway"],
+        "FENCELINE_CONSOLE_SECURE_COOKIES": "false",  # plain HTTP, on this machine only
+    }
+    stack.start("console", ["console", "--port", str(port)], port, desk)
+    port = free_port()
+    outside = {**outside, "FENCELINE_CONSOLE_URL": stack.urls["console"]}
     stack.start("notifier", ["notifier", "--health-port", str(port)], port, outside)
 
 
@@ -137,6 +148,16 @@ async def _more_trips(town: Town, planted: set[tuple[str, str]], seed: int) -> N
             person = rng.choice(at_home)
             town.send_out(person, now, heading_deg=rng.uniform(180, 360))
             planted.add((person.subject_id, person.fence_id))
+
+
+async def _once_told(
+    story: Story, chapters: Chapters, planted: set[tuple[str, str]], tell: Callable[[], Awaitable[None]]
+) -> None:
+    """In a demo without end the way in is shown again where the eye is once the story is at its end."""
+    first = set(planted)
+    while not story.found(first) or chapters.untold():
+        await asyncio.sleep(0.5)
+    await tell()
 
 
 def _is_told(story: Story, chapters: Chapters, planted: set[tuple[str, str]], tally: Tally) -> bool:

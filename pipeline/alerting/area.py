@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from pipeline.alerting.case import Office
-from pipeline.alerting.orders import obey
+from pipeline.alerting.orders import AlertCommand, obey
 from pipeline.alerting.outage import AreaOutage, Member
 from pipeline.alerting.policy import AlertRules, Gather
 from pipeline.alerting.waiting import Pending, WaitingRoom
@@ -29,7 +29,6 @@ from pipeline.hearsay import heard_command
 from pipeline.rejection import rejected, written_at
 from pipeline.step import Emission, Record
 from schemas.alert import AREA_PREFIX, Release, Signal
-from schemas.command import AcknowledgeAlert, EscalateAlert, ResolveAlert
 from schemas.ids import event_id
 from schemas.message import Invalid, decode, encode
 from schemas.times import Instant, instant
@@ -144,7 +143,7 @@ class AreaCore:
         if not record.key.startswith(AREA_PREFIX.encode()):
             return []
         command = heard_command(record.value)
-        if not isinstance(command, AcknowledgeAlert | EscalateAlert | ResolveAlert):
+        if not isinstance(command, AlertCommand):
             return []
         outage = self._outages.get(command.alert_id)
         if outage is not None and not outage.obeys(command.command_id):

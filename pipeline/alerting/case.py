@@ -8,6 +8,7 @@
 | told (timer) | wearer | open | step 0 |
 | delivered | any | the same | - |
 | acknowledged | wearer, open | acknowledged | - |
+| handed_over | acknowledged | the same, with someone else | whoever has it now |
 | escalated (timer, command) | open; acknowledged by command | open | the next step |
 | ended | open, acknowledged | the same, or cleared by the rule | - |
 | cleared | wearer, open, acknowledged | cleared | - |
@@ -267,6 +268,31 @@ def acknowledged(case: Case, by: str, cause: str, note: str, at: datetime) -> Ca
         note=note or case.alert.note,
     )
     return msgspec.structs.replace(changed, due_at=None)
+
+
+def handed_over(case: Case, by: str, to: str, cause: str, note: str, at: datetime) -> Case:
+    """Someone else has it now, and is told whatever the hour: they do not know yet that they have."""
+    alert = case.alert
+    notice = Notice(
+        notice_id=event_id("notice", alert.alert_id, "handed_over", cause, to),
+        audience="officer",
+        recipient=to,
+        agency=alert.agency,
+        template=f"{alert.rule}.handed_over",
+        urgent=True,
+        level=alert.level,
+    )
+    return _change(
+        case,
+        "handed_over",
+        cause,
+        at,
+        by=by,
+        acknowledged_by=to,
+        acknowledged_at=alert.acknowledged_at,
+        note=note or alert.note,
+        tell=(notice,),
+    )
 
 
 def resolved(case: Case, by: str, cause: str, *, outcome: str, note: str, at: datetime) -> Case:

@@ -20,7 +20,6 @@ from pipeline.hearsay import heard, heard_command
 from pipeline.step import Emission, Record, Step, Wake
 from pipeline.whereabouts import place_of
 from schemas.alert import AREA_PREFIX, Delivery, Release, Signal
-from schemas.command import AcknowledgeAlert, EscalateAlert, ResolveAlert
 from schemas.ids import event_id
 from schemas.incident import Incident
 from schemas.message import Message, Moment, decode
@@ -159,7 +158,7 @@ def decide(key: str, state: Desk | None, event: Record | Wake, reference: Casebo
             _on_delivery(turn, decode(event.value, Delivery))
         case _:
             command = heard_command(event.value)
-            if isinstance(command, AcknowledgeAlert | EscalateAlert | ResolveAlert):
+            if isinstance(command, AlertCommand):
                 _on_command(turn, command)
     return turn.step()
 

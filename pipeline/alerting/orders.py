@@ -1,19 +1,20 @@
-"""What does a person's command do to an alert? Acknowledge, escalate, resolve, or a refusal with its reason."""
+"""What does a person's command do to an alert? It is acknowledged, escalated, handed over, resolved; or a refusal."""
 
 from collections.abc import Collection
 from datetime import datetime
 
-from pipeline.alerting.case import Case, Office, acknowledged, escalated_by, resolved
+from pipeline.alerting.case import Case, Office, acknowledged, escalated_by, handed_over, resolved
 from pipeline.answers import answer
 from pipeline.authority import Refusal, refusal
 from pipeline.step import Emission
-from schemas.command import AcknowledgeAlert, EscalateAlert, ResolveAlert
+from schemas.command import AcknowledgeAlert, EscalateAlert, HandOverAlert, ResolveAlert
 
-AlertCommand = AcknowledgeAlert | EscalateAlert | ResolveAlert
+AlertCommand = AcknowledgeAlert | EscalateAlert | HandOverAlert | ResolveAlert
 
 OBEYED: dict[str, tuple[str, ...]] = {
     "AcknowledgeAlert": ("wearer", "open"),
     "EscalateAlert": ("wearer", "open", "acknowledged"),
+    "HandOverAlert": ("acknowledged",),
     "ResolveAlert": ("wearer", "open", "acknowledged", "cleared"),
 }
 """In which states of an alert a command is obeyed. What a machine cleared may still be given an outcome."""
@@ -32,6 +33,8 @@ def obey(
             case = acknowledged(case, command.by, cause, command.reason, command.at)
         case EscalateAlert():
             case = escalated_by(case, command.by, cause, office, at)
+        case HandOverAlert():
+            case = handed_over(case, command.by, command.to, cause, command.reason, at)
         case ResolveAlert():
             case = resolved(case, command.by, cause, outcome=command.outcome, note=command.reason, at=at)
     return case, [change_of(case), answer(command, "done", effect=case.alert.alert_id)]

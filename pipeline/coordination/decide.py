@@ -18,7 +18,7 @@ from pipeline.coordination.work import Act, Bureau, Work
 from pipeline.hearsay import heard, heard_command
 from pipeline.step import Emission, Record, Step, Wake
 from schemas.alert import AREA_PREFIX
-from schemas.command import AskLeave, Command, CreateTask, DecideLeave, WithdrawLeave
+from schemas.command import AskLeave, Command, ConfirmRights, CreateTask, DecideLeave, WithdrawLeave
 from schemas.ids import event_id
 from schemas.incident import Incident
 from schemas.message import Message, decode
@@ -231,9 +231,13 @@ def _on_leave(turn: _Turn, leave: Leave) -> None:
 
 
 def _on_command(turn: _Turn, command: Command) -> None:
-    if command.command_id in turn.obeyed or not kind_of(command).startswith(("task.", "leave.")):
+    if command.command_id in turn.obeyed or not kind_of(command).startswith(("task.", "leave.", "rights.")):
         return
     turn.obeyed = (*turn.obeyed[-(REMEMBERED - 1) :], command.command_id)
+    if isinstance(command, ConfirmRights):
+        refused = refusal(command, ())
+        turn.emissions.append(answer(command, "refused" if refused else "done", refused, effect=command.version))
+        return
     if isinstance(command, AskLeave | DecideLeave | WithdrawLeave):
         leave, said = leave_orders.obey(turn.leaves, command, turn.agency())
         turn.emissions += said

@@ -95,7 +95,9 @@ def read_message(message: Notification) -> Reading:
 
 
 def result_places(result: CommandResult) -> Places:
-    """For letting it go only."""
+    """For letting it go; that somebody read their rights and duties is kept, by the text's version."""
+    if result.kind == "rights.confirm" and result.outcome == "done":
+        return {(index("rights", result.subject_id), result.effect): result.at.timestamp()}
     return {(age("results"), result.command_id): result.at.timestamp()}
 
 

@@ -46,7 +46,7 @@ def test_secrets_come_from_outside_and_must_be_given() -> None:
 def test_what_keeps_data_has_a_volume_and_what_serves_is_watched() -> None:
     for name in ("kafka", "redis"):
         assert COMPOSE["services"][name]["volumes"]
-    for name in ("kafka", "redis", "gateway", "worker", "project", "notifier"):
+    for name in ("kafka", "redis", "gateway", "worker", "project", "console", "notifier"):
         assert COMPOSE["services"][name]["healthcheck"]["test"]
 
 

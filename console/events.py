@@ -1,0 +1,73 @@
+"""What changes, as it changes: server-sent events that resume where they broke off, with a heartbeat.
+
+The stream does not keep a session alive, and ends within a heartbeat of the session's end or the token's revocation.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from litestar import get
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from console.callers import ANYONE, Call, Caller, let_in, services_of_call
+from console.problems import forbidden
+from console.readings import enter
+from console.services import Services
+from pipeline.credentials import Denied
+from schemas.message import encode
+from schemas.times import instant
+
+BEAT = b": beat\n\n"
+LOOK_S = 3.0
+"""How often, while much happens, a stream makes sure that its session still holds; in silence at every beat."""
+
+
+def event(name: str, data: bytes, event_id: str = "") -> bytes:
+    """One event as the stream carries it."""
+    head = f"id: {event_id}\n" if event_id else ""
+    return f"{head}event: {name}\ndata: ".encode() + data + b"\n\n"
+
+
+@get("/api/v1/events", summary="What changes", tags=["events"], media_type="text/event-stream")
+async def events(
+    request: Call,
+    after: Annotated[str, Parameter(max_length=64, description="resume after this id; else Last-Event-ID")] = "",
+) -> Stream:
+    """`hello` first; then alert, task, positions, score, leave, fence, person, result, message, reset."""
+    caller, services = await let_in(request, ANYONE, use=False), services_of_call(request)
+    if caller.role == "analyst":
+        raise forbidden("no_authority", "the stream tells of people; it is not for an analyst")
+    resume = after or request.headers.get("last-event-id", "")[:64]
+    await enter(services, caller, "events", caller.principal if caller.role == "subject" else "")
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return Stream(_told(services, caller, resume or None), media_type="text/event-stream", headers=headers)
+
+
+async def _told(services: Services, caller: Caller, after: str | None) -> AsyncIterator[bytes]:
+    yield b"retry: 2000\n" + event("hello", encode({"now": instant(services.now())}))
+    person = caller.principal if caller.role == "subject" else ""
+    changes = services.reader.changes(caller.scope, after, principal=caller.principal, subject_id=person)
+    looked_at = time.monotonic()
+    async for change in changes:
+        if services.ending.is_set():
+            return
+        if time.monotonic() - looked_at > LOOK_S or not change.event:
+            looked_at = time.monotonic()
+            if not await _holds(services, caller):
+                return
+        yield event(change.event, change.data, change.id) if change.event else BEAT
+
+
+async def _holds(services: Services, caller: Caller) -> bool:
+    try:
+        services.keyring.holding(caller.credential.token_id, services.now())
+    except Denied:
+        return False
+    if caller.session is None:
+        return True
+    return await services.sessions.find(caller.secret, services.now(), use=False) is not None
+
+
+ROUTES = [events]
