@@ -146,7 +146,7 @@ class Examiner:
                 self._faults()
                 await self.commit(consumer)
         finally:
-            await self.given_up(list(self._shelves))
+            await self.let_go(consumer, list(self._shelves))
             with suppress(KafkaError, OSError):
                 await consumer.stop()
 
@@ -187,18 +187,20 @@ class Examiner:
         self.is_ready = True
         log.info("partitions taken over", partitions=len(self._shelves))
 
-    async def given_up(self, places: Iterable[TopicPartition]) -> None:
+    async def let_go(self, consumer: AIOKafkaConsumer, places: Iterable[TopicPartition]) -> None:
         """Partitions go to others: what is in hand is waited for, for a while, then left to them."""
-        tasks = [task for place in places if place in self._shelves for task in self._shelves[place].open.values()]
+        places = [place for place in places if place in self._shelves]
+        tasks = [task for place in places for task in self._shelves[place].open.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=LET_END_S)
-
-    def dropped(self, places: Iterable[TopicPartition]) -> None:
-        """Partitions are no longer ours."""
-        for place in places:
-            shelf = self._shelves.pop(place, None)
-            for task in shelf.open.values() if shelf is not None else ():
-                task.cancel()
+        try:
+            self._faults()
+            with suppress(KafkaError, OSError):
+                await self.commit(consumer)
+        finally:
+            for place in places:
+                for task in self._shelves.pop(place).open.values():
+                    task.cancel()
 
     # check-ins
 
@@ -311,8 +313,10 @@ class Examiner:
         except Damaged:  # it cannot be read, and need not be
             templates = ()
         later = tuple(one for one in templates if one.made_at > due.at)
-        objects, had_key = self._vault.forget(due.subject_id)
-        if later:
+        objects, had_key = 0, False
+        if not later or len(later) < len(templates):  # else it was done, and the person came again since
+            objects, had_key = self._vault.forget(due.subject_id)
+        if had_key and later:
             with suppress(Exists):
                 self._vault.make_key(due.subject_id)
             self._vault.keep_gallery(Gallery(subject_id=due.subject_id, templates=later))
@@ -326,7 +330,7 @@ class Examiner:
             by=SRC,
             templates=len(templates) - len(later),
             pictures=max(0, objects - bool(templates)),
-            key_destroyed=had_key,
+            key_destroyed=had_key or not later,  # gone, even if it was before a crash that it went
         )
 
     async def _sweep_for_ever(self) -> None:
@@ -358,11 +362,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
         self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        await self._examiner.given_up(revoked)
-        self._examiner._faults()
-        with suppress(KafkaError):
-            await self._examiner.commit(self._consumer)
-        self._examiner.dropped(revoked)
+        await self._examiner.let_go(self._consumer, revoked)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self._examiner.taken_over(assigned)

@@ -1,5 +1,7 @@
 """A person is enrolled, checks in, is doubted, is believed by an officer, and is forgotten: every part as it is run."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -25,12 +27,17 @@ def _here(**fields: Any) -> dict[str, Any]:
 
 def _set_up(point: Checkpoint) -> str:
     """A person with a bracelet that has just been heard, enrolled; the token of the person's page."""
-    point.load("subjects", {"subject_id": "s-1", "agency": "justice", "time_zone": "Asia/Shanghai"})
-    activation = {"activation_id": "a-1", "device_id": "b-1", "subject_id": "s-1", "agency": "justice"}
-    point.load("activations", activation | {"order_id": "o", "starts_at": _now(-3600), "ends_at": _now(86400)})
-    (told, enrolled) = point.enroll("s-1", jpeg(collins()), "--order", "o", "--until", _now(86400))
-    assert told["ok"]
-    assert enrolled["template_ids"] == [told["template_id"]]
+    subject = {"subject_id": "s-1", "agency": "justice", "time_zone": "Asia/Shanghai"}
+    activation = {"activation_id": "a-1", "device_id": "b-1", "subject_id": "s-1", "agency": "justice", "order_id": "o"}
+    activation |= {"starts_at": _now(-3600), "ends_at": _now(86400)}
+    point.load("subjects", subject)
+    point.load("activations", activation)
+    with ThreadPoolExecutor() as at_once:
+        other = at_once.submit(point.enroll, "s-2", jpeg(hopper()), "--order", "o2", "--until", _now(1))
+        (told, enrolled) = point.enroll("s-1", jpeg(collins()), "--order", "o", "--until", _now(86400))
+        assert told["ok"]
+        assert enrolled["template_ids"] == [told["template_id"]]
+        assert other.result()[0]["ok"]
     bracelet = point.site.issue("b-1")
     for ago_s in (40, 20, 1):
         assert point.site.post("/v1/fixes", fix("b-1", fix_time=_now(-ago_s)), token=bracelet).status_code == 202
@@ -115,7 +122,7 @@ def _journey(point: Checkpoint) -> None:
         verdict="same_person",
         reason="seen in the video",
     )
-    _send(site.broker, ("commands", "s-1", encode(settle)))
+    asyncio.run(send_all(site.broker, [("commands", "s-1", encode(settle))]))
     (confirmed,) = until(lambda: point.on("incidents", "s-1", type="identity.confirmed"), 30.0, "the officer's word")
     assert confirmed["evidence"]["settles"] == doubt["incident_id"]
     until(lambda: task("done"), 30.0, "the task's end")
@@ -123,17 +130,10 @@ def _journey(point: Checkpoint) -> None:
     assert {one["points"] for one in point.on("scores", "s-1")} == {100}, "a doubt changed the score"
 
     # the end of an order: face, pictures and key are gone, and that they are is on record
-    point.enroll("s-2", jpeg(hopper()), "--order", "o2", "--until", _now(1))
     (gone,) = until(lambda: point.on("erasures", "s-2", event="done"), 60.0, "the erasure")
     assert (gone["templates"], gone["key_destroyed"], gone["order_id"]) == (1, True, "o2")
     page = site.issue(role="subject", principal="s-2")
     assert point.challenge(page).json()["error"] == "not_enrolled"
-
-
-def _send(broker: str, *records: tuple[str, str, bytes]) -> None:
-    import asyncio  # noqa: PLC0415
-
-    asyncio.run(send_all(broker, records))
 
 
 def test_from_enrolment_to_the_end_of_an_order(broker: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Both photographs come with packages: Eileen Collins with scikit-image, Grace Hop
 public domain (NASA, US Navy).
 """
 
+import asyncio
 import io
 import json
 import os
@@ -21,6 +22,8 @@ from PIL import Image, ImageEnhance
 
 from agents.agent import agents_named
 from agents.objectstore import new_master_key
+from fenceline.entries import read_entries
+from fenceline.loading import load
 from tests.support.site import Site, running_site, until
 from tests.support.workers import WorkerProcess, make_topics
 
@@ -50,6 +53,7 @@ class Checkpoint:
     site: Site
     folder: Path
     environ: dict[str, str]
+    worker: WorkerProcess
     examiner: WorkerProcess
 
     def run(self, *arguments: str) -> list[dict[str, Any]]:
@@ -65,9 +69,10 @@ class Checkpoint:
         return self.run("enroll", subject_id, str(path), "--by", "o-1", *options)
 
     def load(self, kind: str, *entries: Any) -> None:
-        path = self.folder / f"{kind}.json"
-        path.write_text(json.dumps(entries))
-        self.run("load", kind, str(path))
+        """What `fenceline load` does, without its start."""
+        good, bad = read_entries(json.dumps(entries).encode(), kind)
+        assert not bad
+        asyncio.run(load(kind, good, self.site.broker))
 
     def challenge(self, token: str) -> httpx.Response:
         return self.site.post("/v1/checkins/challenges", b"", token=token)
@@ -112,21 +117,21 @@ def checkpoint(folder: Path, broker: str, **settings: str) -> Iterator[Checkpoin
     given = {"MASTER_KEY": new_master_key(), "DATA_DIR": str(folder / "data")} | {
         name.upper(): value for name, value in settings.items()
     }
-    with running_site(folder, given, broker_at=broker) as site:
-        make_topics(broker, agents_named(AGENTS))
-        given |= {"BROKER": broker, "REDIS_URL": site.redis_url}
-        told = {name.lower(): value for name, value in given.items() if name != "BROKER"}
-        parts = [
-            WorkerProcess(broker, folder, ("-m", "fenceline", *arguments, "--health-port"), **told)
-            for arguments in (("worker", "--agents", ",".join(AGENTS)), ("examiner",))
-        ]
+    make_topics(broker, agents_named(AGENTS))
+    told = {name.lower(): value for name, value in given.items()}
+    parts = [
+        WorkerProcess(broker, folder, ("-m", "fenceline", *arguments, "--health-port"), **told)
+        for arguments in (("worker", "--agents", ",".join(AGENTS)), ("examiner",))
+    ]
+    try:
         for part in parts:
             part.start()
-        try:
+        with running_site(folder, given, broker_at=broker) as site:
             for part in parts:
                 part.wait_ready()
+            given |= {"BROKER": broker, "REDIS_URL": site.redis_url}
             environ = {**os.environ, **{f"FENCELINE_{name}": value for name, value in given.items()}}
-            yield Checkpoint(site, folder, environ, parts[1])
-        finally:
-            for part in parts:
-                part.kill()
+            yield Checkpoint(site, folder, environ, *parts)
+    finally:
+        for part in parts:
+            part.kill()
