@@ -7,13 +7,29 @@ from typing import Any
 from litestar import Litestar, Request, Response, get
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
-from litestar.exceptions import SerializationException, ValidationException
+from litestar.exceptions import ClientException, HTTPException, ValidationException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 from redis.exceptions import RedisError
 
-from console import alerts, decisions, events, mine, overview, pages, people, results, signin, tasks
+from console import (
+    alerts,
+    checkins,
+    decisions,
+    drafts,
+    events,
+    fencebook,
+    incidents,
+    mine,
+    overview,
+    pages,
+    people,
+    pictures,
+    results,
+    signin,
+    tasks,
+)
 from console.callers import Call, services_of_call
 from console.pages import page_headers, read_assets
 from console.problems import away, forbidden, invalid, read_model_away, unknown
@@ -29,7 +45,23 @@ LARGEST_BODY = 1024 * 1024
 NOT_PACKED = ["^/api/v1/(events|session|me)$", "^/(static/|desk|me|sw.js|manifest.webmanifest)"]
 """What is not compressed on the way: live streams, what holds a secret, and files that lie compressed already."""
 
-PARTS = (signin, alerts, tasks, decisions, people, overview, results, events, mine, pages)
+PARTS = (
+    signin,
+    alerts,
+    tasks,
+    decisions,
+    people,
+    incidents,
+    pictures,
+    fencebook,
+    drafts,
+    overview,
+    results,
+    events,
+    mine,
+    checkins,
+    pages,
+)
 
 
 @get("/healthz", include_in_schema=False)
@@ -107,6 +139,11 @@ def _handlers(services: Services) -> dict[int | type[Exception], Callable[..., R
 
         return handle
 
+    def by_client(request: Request[Any, Any, Any], error: ClientException) -> Response[bytes]:
+        if type(error) is ClientException and error.status_code == HTTPStatus.BAD_REQUEST:  # so Litestar says "no JSON"
+            return refused(request, _malformed(error))
+        return known[HTTPException](request, error)
+
     return {
         **known,
         Away: told(lambda _: read_model_away()),
@@ -115,7 +152,7 @@ def _handlers(services: Services) -> dict[int | type[Exception], Callable[..., R
         Unknown: told(lambda error: unknown(error.what, error.name)),
         OtherAgency: told(lambda _: forbidden("other_agency", "this belongs to another agency")),
         ValidationException: told(_ill_formed),
-        SerializationException: told(_malformed),
+        ClientException: by_client,
     }
 
 
@@ -130,9 +167,11 @@ def _ill_formed(error: ValidationException) -> Refused:
     if key == "data":
         return invalid("the request needs a JSON object as its body")
     if told.get("source") in ("query", "path", "header"):
-        return invalid(message, key)
-    return invalid(message, _IN_QUERY.get(key) or (f"$.{key}" if key else "$"))
+        return invalid(message, _IN_QUERY.get(key, key))
+    return invalid(message, f"$.{key}" if key else "$")
 
 
-def _malformed(error: SerializationException) -> Refused:
-    return Refused(HTTPStatus.BAD_REQUEST, "malformed", f"the body is not JSON: {error.detail}"[:300], field="$")
+def _malformed(error: Exception) -> Refused:
+    return Refused(
+        HTTPStatus.BAD_REQUEST, "malformed", f"the body is not JSON: {error.__cause__ or error}"[:300], field="$"
+    )

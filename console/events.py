@@ -3,8 +3,9 @@
 The stream does not keep a session alive, and ends within a heartbeat of the session's end or the token's revocation.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from litestar import get
@@ -13,6 +14,7 @@ from litestar.response import Stream
 
 from console.callers import ANYONE, Call, Caller, let_in, services_of_call
 from console.problems import forbidden
+from console.reading.changes import Change
 from console.readings import enter
 from console.services import Services
 from pipeline.credentials import Denied
@@ -50,14 +52,34 @@ async def _told(services: Services, caller: Caller, after: str | None) -> AsyncI
     person = caller.principal if caller.role == "subject" else ""
     changes = services.reader.changes(caller.scope, after, principal=caller.principal, subject_id=person)
     looked_at = time.monotonic()
-    async for change in changes:
-        if services.ending.is_set():
-            return
+    ends = [services.ending] if caller.session is None else [services.ending, services.sessions.over(caller.secret)]
+    async for change in _until(changes, ends):
         if time.monotonic() - looked_at > LOOK_S or not change.event:
             looked_at = time.monotonic()
             if not await _holds(services, caller):
                 return
         yield event(change.event, change.data, change.id) if change.event else BEAT
+
+
+async def _until(changes: AsyncIterator[Change], ends: Sequence[asyncio.Event]) -> AsyncIterator[Change]:
+    """`changes`, until one of `ends` is set."""
+    endings = [asyncio.ensure_future(one.wait()) for one in ends]
+    following: asyncio.Task[Change] | None = None
+    try:
+        while True:
+            following = asyncio.create_task(anext(changes))  # type: ignore[arg-type]  # it is a coroutine
+            await asyncio.wait({following, *endings}, return_when=asyncio.FIRST_COMPLETED)
+            if any(one.done() for one in endings):
+                return
+            try:
+                yield following.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        waiting = [*endings, *([following] if following is not None else [])]
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def _holds(services: Services, caller: Caller) -> bool:

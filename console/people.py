@@ -6,7 +6,7 @@ from typing import Annotated
 from litestar import get
 from litestar.params import Parameter
 
-from console.callers import DESK, OFFICERS, Call, let_in, services_of_call
+from console.callers import DESK, Call, let_in, services_of_call
 from console.problems import invalid
 from console.readings import enter
 from pipeline.readmodel.answers import Card, Ledger, People, Person, Positions, Timeline, Track
@@ -22,21 +22,6 @@ class Found(Message, frozen=True, kw_only=True, omit_defaults=False):
     """People by the beginning of a name."""
 
     subjects: list[Person]
-
-
-class PictureOfCheckin(Message, frozen=True, kw_only=True):
-    """A picture that a person sent in, and where to fetch it."""
-
-    checkin_id: str
-    at: str
-    state: str
-    url: str
-
-
-class Pictures(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """A person's check-ins with pictures."""
-
-    pictures: list[PictureOfCheckin]
 
 
 @get("/api/v1/people", summary="Everyone of my agency", tags=["people"])
@@ -110,15 +95,6 @@ async def track(
     return found
 
 
-@get("/api/v1/subjects/{subject_id:str}/pictures", summary="Pictures of check-ins", tags=["people"])
-async def pictures(request: Call, subject_id: str) -> Pictures:
-    """For officers and supervisors of the person's own agency."""
-    caller, services = await let_in(request, OFFICERS), services_of_call(request)
-    await services.reader.card(caller.scope, subject_id)
-    await enter(services, caller, "pictures", subject_id)
-    return Pictures(pictures=[])
-
-
 def moment(text: str, field: str) -> Instant | None:
     """The time in a query; None when there is none.
 
@@ -133,4 +109,4 @@ def moment(text: str, field: str) -> Instant | None:
         raise invalid(f"{text[:64]!r} is no time: {error}", field, "RFC 3339, as 2026-11-23T09:30:00Z") from error
 
 
-ROUTES = [people, find, positions, card, timeline, score, track, pictures]
+ROUTES = [people, find, positions, card, timeline, score, track]

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from console.pen import Pen
 from console.reading.reader import Reader
 from console.sessions import Sessions
+from console.shelf import Shelf
 from console.signins import Attempts
 from fenceline.settings import Settings
 from gateway.keys import KeyReader
@@ -44,6 +45,7 @@ class Services:
     attempts: Attempts
     reader: Reader
     pen: Pen
+    shelf: Shelf
     gateway: httpx.AsyncClient
     now: Callable[[], datetime] = utc_now
     heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HEAVY_AT_ONCE))
@@ -63,6 +65,7 @@ class Services:
     async def open(self) -> None:
         """Reach the broker, trying until it is there, and read the credentials."""
         self.keys.start()
+        self.shelf.start()
         while True:
             try:
                 self.pen.take(await started_producer(self.settings.broker, WRITE_S))
@@ -71,6 +74,7 @@ class Services:
                 log.warning("broker_awaited", error=type(error).__name__)
                 await asyncio.sleep(START_PAUSE_S)
         await self.keys.caught_up.wait()
+        await self.shelf.caught_up.wait()
         self.opened.set()
         log.info("console_ready")
 
@@ -85,6 +89,7 @@ class Services:
     async def close(self) -> None:
         """Let go of everything."""
         await self.keys.stop()
+        await self.shelf.stop()
         await self.pen.close()
         await self.reader.close()
         await self.gateway.aclose()
@@ -108,6 +113,7 @@ def services_of(settings: Settings) -> Services:
         attempts=Attempts(store),
         reader=Reader(settings.redis_url),
         pen=Pen(WRITE_S),
+        shelf=Shelf(settings.broker),
         gateway=httpx.AsyncClient(base_url=settings.console_gateway, timeout=httpx.Timeout(30.0, read=120.0)),
     )
 

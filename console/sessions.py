@@ -5,8 +5,10 @@ given when it began. Whether the token behind it still holds is asked of the top
 that a revocation ends all sessions within seconds.
 """
 
+import asyncio
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
+from weakref import WeakValueDictionary
 
 import redis.asyncio as redis
 
@@ -34,6 +36,7 @@ class Sessions:
         self._store = store
         self.idle_s = idle_s
         self._longest_s = longest_s
+        self._over: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
     async def begin(self, token: str, token_id: str, now: datetime) -> tuple[str, Session]:
         """A session of whoever showed `token`, and the secret for the cookie.
@@ -77,6 +80,16 @@ class Sessions:
             RedisError: Redis is away.
         """
         await self._store.delete(_PREFIX + name_of(secret))
+        if (over := self._over.get(name_of(secret))) is not None:
+            over.set()
+
+    def over(self, secret: str) -> asyncio.Event:
+        """Set once the session is ended through this console; of others and of time one hears by asking."""
+        name = name_of(secret)
+        event = self._over.get(name)
+        if event is None:
+            event = self._over[name] = asyncio.Event()
+        return event
 
     def _left_ms(self, session: Session, now: datetime) -> int:
         return int(min(self.idle_s, (session.ends_at - now).total_seconds()) * 1000)

@@ -38,6 +38,8 @@ MAY: dict[str, tuple[Role, ...]] = {
     "leave.withdraw": ("subject", *_OFFICERS),
     "identity.settle": _OFFICERS,
     "rights.confirm": ("subject",),
+    "fence.put": _OFFICERS,
+    "fence.withdraw": _OFFICERS,
 }
 """Which roles may give which command. A subject only for itself, the others only within their agency."""
 

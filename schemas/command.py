@@ -176,6 +176,23 @@ class ConfirmRights(_Command, frozen=True, kw_only=True, tag="rights.confirm"):
     version: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
+class PutFence(_Command, frozen=True, kw_only=True, tag="fence.put"):
+    """A fence is drawn, or drawn anew; `subject_id` is ``area:<agency>``. The console judges it and writes the fence.
+
+    `sha256`: of the Feature's JSON on the topic `fences`, which has it whole.
+    """
+
+    fence_id: Id
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class WithdrawFence(_Command, frozen=True, kw_only=True, tag="fence.withdraw"):
+    """A fence no longer holds; `subject_id` is ``area:<agency>``."""
+
+    fence_id: Id
+
+
 Command = Union[  # noqa: UP007  # one name for the sum, readable in the topic list
     AcknowledgeAlert,
     EscalateAlert,
@@ -197,6 +214,8 @@ Command = Union[  # noqa: UP007  # one name for the sum, readable in the topic l
     WithdrawLeave,
     SettleIdentity,
     ConfirmRights,
+    PutFence,
+    WithdrawFence,
 ]
 
 _COMMAND: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)

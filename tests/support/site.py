@@ -171,24 +171,36 @@ class Site:
     @property
     def broker_pid(self) -> int:
         """The embedded broker's process."""
-        wanted = f"tcp://{self.broker}".encode()
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                if wanted in entry.read_bytes().split(b"\0"):
-                    return int(entry.parent.name)
-            except OSError:
-                continue
-        raise AssertionError("the broker's process is not to be found")
+        return pid_of(self.broker)
 
     @contextmanager
     def broker_paused(self) -> Iterator[None]:
-        """The broker stopped (SIGSTOP), so that it answers nothing, for as long as the block runs."""
-        pid = self.broker_pid
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        """The broker stopped, so that it answers nothing, for as long as the block runs."""
+        with paused(self.broker):
             yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
+
+
+def pid_of(broker: str) -> int:
+    """The process of the embedded broker at that address."""
+    wanted = f"tcp://{broker}".encode()
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if wanted in entry.read_bytes().split(b"\0"):
+                return int(entry.parent.name)
+        except OSError:
+            continue
+    raise AssertionError("the broker's process is not to be found")
+
+
+@contextmanager
+def paused(broker: str) -> Iterator[None]:
+    """The embedded broker stopped (SIGSTOP), so that it answers nothing, for as long as the block runs."""
+    pid = pid_of(broker)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
