@@ -16,6 +16,7 @@ from console.bodies import read_body
 from console.callers import ANALYSTS, OFFICERS, Call, Caller, let_in, services_of_call
 from console.commanding import command_id_of, may_give
 from console.problems import Problem, forbidden, invalid, unknown, unusable
+from console.readings import enter
 from console.services import Services
 from fences.kml import is_kml, read_kml
 from fences.lint import Finding, lint, read_features
@@ -67,6 +68,7 @@ class Kept(Message, frozen=True, kw_only=True, omit_defaults=False):
 async def fences(request: Call) -> dict[str, Any]:
     """A FeatureCollection in WGS 84."""
     caller, services = await let_in(request, ANALYSTS), services_of_call(request)
+    await enter(services, caller, "fences")  # whose home is where
     return await services.reader.fences(caller.scope)
 
 
@@ -74,7 +76,9 @@ async def fences(request: Call) -> dict[str, Any]:
 async def versions(request: Call, fence_id: str) -> FenceVersions:
     """The latest first, as stored."""
     caller, services = await let_in(request, ANALYSTS), services_of_call(request)
-    return await services.reader.fence_versions(caller.scope, fence_id)
+    found = await services.reader.fence_versions(caller.scope, fence_id)
+    await enter(services, caller, "fence.versions", fence_id=fence_id)
+    return found
 
 
 @post("/api/v1/fences/lint", status_code=200, summary="What is wrong with it?", tags=["fences"])

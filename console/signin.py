@@ -25,11 +25,13 @@ class SignIn(msgspec.Struct, kw_only=True):
 
 
 class PageSettings(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """What pages must know. `tiles`: the base map's URL template, empty for none; `checkins`: where check-ins go."""
+    """What pages must know. `tiles`: the base map's URL template, empty for none; `checkins`: where check-ins go;
+    `agencies`: to whom work may be handed over."""
 
     tiles: str = ""
     attribution: str = ""
     checkins: str = "/v1/checkins"
+    agencies: tuple[str, ...] = ()
 
 
 class Me(Message, frozen=True, kw_only=True):
@@ -51,23 +53,15 @@ async def begin_session(request: Call, data: SignIn) -> Response[Me]:
     services = services_of_call(request)
     if not services.ready:
         raise away("starting", "the console is starting or ending")
-    address = request.client.host if request.client else ""
-    wait_s = await services.attempts.wait_s(address)
-    if wait_s:
-        raise Problem(
-            HTTPStatus.TOO_MANY_REQUESTS, "too_many_attempts", "too many failed sign-ins", retry_after_s=wait_s
-        )
     if bool(data.token) == bool(data.link):
         raise invalid("give a token or the code of a link", "$.token")
     try:
         token = data.token.strip() or await _token_of_link(services, data.link)
         credential = services.keyring.check(token, services.now())
     except Denied as why:
-        await services.attempts.failed(address)
-        raise denied(why) from why
-    except Problem:
-        await services.attempts.failed(address)
-        raise
+        raise await _failed(request, services, denied(why)) from why
+    except Problem as why:
+        raise await _failed(request, services, why) from why
     account_of(request).facts["token_id"] = credential.token_id
     if credential.role not in ANYONE:
         raise forbidden("no_authority", f"there is nothing here for a {credential.role}")
@@ -75,6 +69,14 @@ async def begin_session(request: Call, data: SignIn) -> Response[Me]:
         raise signed_out("unknown", "the link was used already; have a new one made")
     secret, session = await services.sessions.begin(token, credential.token_id, services.now())
     return Response(me_of(Caller(credential, session, secret, token), services), cookies=[_cookie(services, secret)])
+
+
+async def _failed(request: Call, services: Services, why: Problem) -> Problem:
+    """What a sign-in that failed is told. One that holds is never made to wait: many may come from one address."""
+    wait_s = await services.attempts.failed(request.client.host if request.client else "")
+    if not wait_s:
+        return why
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_attempts", "too many failed sign-ins", retry_after_s=wait_s)
 
 
 async def _token_of_link(services: Services, code: str) -> str:
@@ -117,7 +119,11 @@ def me_of(caller: Caller, services: Services) -> Me:
         role=caller.role,
         agency=caller.agency,
         subject_id=caller.principal if caller.role == "subject" else "",
-        settings=PageSettings(tiles=settings.console_base_map, attribution=settings.console_attribution),
+        settings=PageSettings(
+            tiles=settings.console_base_map,
+            attribution=settings.console_attribution,
+            agencies=tuple(one for part in settings.console_agencies.split(",") if (one := part.strip())),
+        ),
         **of_session,
     )
 

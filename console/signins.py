@@ -1,4 +1,4 @@
-"""How often may one place fail to sign in? So often a minute, then it waits.
+"""How often may one place fail to sign in? So often a minute, then it is told to wait.
 
 There is nothing to guess in 256 random bits; this keeps noise from the log and work from the process.
 """
@@ -17,17 +17,8 @@ class Attempts:
         self._store = store
         self._most = most
 
-    async def wait_s(self, address: str) -> int:
-        """0, or the seconds after which `address` may try again.
-
-        Raises:
-            RedisError: Redis is away.
-        """
-        failed = int(await self._store.get(_PREFIX + address) or 0)
-        return max(1, await self._store.ttl(_PREFIX + address)) if failed >= self._most else 0
-
-    async def failed(self, address: str) -> None:
-        """Enter a failure.
+    async def failed(self, address: str) -> int:
+        """Enter a failure; 0, or the seconds for which `address` is told to wait.
 
         Raises:
             RedisError: Redis is away.
@@ -35,4 +26,6 @@ class Attempts:
         async with self._store.pipeline(transaction=True) as together:
             together.incr(_PREFIX + address)
             together.expire(_PREFIX + address, SPAN_S, nx=True)
-            await together.execute()
+            together.ttl(_PREFIX + address)
+            failed, _, left_s = await together.execute()
+        return max(1, int(left_s)) if failed > self._most else 0

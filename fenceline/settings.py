@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     console_gateway: str = ""
     console_base_map: str = ""
     console_attribution: str = ""
+    console_agencies: str = "police,procuratorate,court,justice-bureau"
     console_max_import_bytes: int = 8 * 1024 * 1024
     console_session_h: float = 12.0
     console_idle_min: float = 30.0

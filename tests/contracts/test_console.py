@@ -102,6 +102,12 @@ def test_who_may_not_in_is_told_why(house: House) -> None:
     assert problem(nobody.sign_in(token=house.tokens["feed"])) == (403, "no_authority")
     assert problem(nobody.post(f"{API}/session", content=b'{"token"')) == (400, "malformed")
     assert problem(nobody.get(f"{API}/nothing")) == (404, "not_found")
+    for _ in range(20):
+        last = nobody.sign_in(link="made up")
+    assert problem(last) == (429, "too_many_attempts")
+    assert int(last.headers["retry-after"]) <= 60
+    assert nobody.sign_in(token=house.tokens["chen"]).status_code == 200, "who has a right to come in does not wait"
+    nobody.cookies.clear()
     for principal, path in (("ana", "people"), ("ana", "alerts"), ("s0", "alerts"), ("chen", "my/day")):
         assert problem(house.bearer(principal).get(f"{API}/{path}")) == (403, "no_authority")
     chen = house.bearer("chen")

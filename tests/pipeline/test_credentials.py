@@ -45,6 +45,15 @@ def test_a_wrong_token_is_denied(text: str, reason: str) -> None:
     assert (caught.value.reason, caught.value.credential) == (reason, None)
 
 
+def test_what_a_session_began_with_holds_until_it_ends() -> None:
+    ring = _ring(_credential(expires_at=from_epoch(NOW.timestamp() + 1)))
+    assert ring.holding("abcd", NOW).principal == "li"
+    for token_id, at_s, reason in (("abcd", 2, "expired"), ("efgh", 0, "unknown")):
+        with pytest.raises(Denied) as caught:
+            ring.holding(token_id, from_epoch(NOW.timestamp() + at_s))
+        assert caught.value.reason == reason
+
+
 @pytest.mark.parametrize(("field", "reason"), [("expires_at", "expired"), ("revoked_at", "revoked")])
 def test_a_token_ends_at_its_moment(field: str, reason: str) -> None:
     """Its holder is known all the same, so that what it sends can be kept."""

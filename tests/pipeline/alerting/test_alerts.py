@@ -110,6 +110,20 @@ def test_an_acknowledgement_stops_the_escalation_and_a_second_one_is_refused(ben
     assert (result.outcome, result.code, result.reason) == ("refused", "wrong_state", "the alert is acknowledged by o1")
 
 
+def test_an_alert_that_is_handed_over_is_told_to_whoever_has_it_now_and_escalates_no_further(bench: Bench) -> None:
+    breach(bench, "b", 14 * 3600, severity="high")
+    alert_id = messages(bench.said, Alert)[-1].alert_id
+    early = bench.command(command("alert.hand_over", 14 * 3600 + 50, alert_id=alert_id, to="n2"))
+    assert [(one.outcome, one.code) for one in messages(early, CommandResult)] == [("refused", "wrong_state")]
+    bench.command(command("alert.acknowledge", 14 * 3600 + 60, alert_id=alert_id))
+    bench.command(command("alert.hand_over", 14 * 3600 + 70, alert_id=alert_id, to="n2", reason="my shift ends"))
+    bench.pass_time(at(3 * DAY))
+    assert [event for event, _, _ in course(bench)] == ["raised", "acknowledged", "handed_over"]
+    last = messages(bench.said, Alert)[-1]
+    assert (last.by, last.acknowledged_by, last.note, told(last)) == ("o1", "n2", "my shift ends", ["n2"])
+    assert last.tell[0].urgent, "whoever has it must know, whatever the hour"
+
+
 def test_the_same_command_delivered_twice_is_answered_once(bench: Bench) -> None:
     breach(bench, "b", 0, severity="high")
     acknowledge = command("alert.acknowledge", 60, alert_id=messages(bench.said, Alert)[-1].alert_id)
