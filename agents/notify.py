@@ -9,6 +9,7 @@ from pipeline.channels.policy import read_notify_rules
 from pipeline.keyed import KeyedCore
 from schemas.topics import (
     ALERTS,
+    CHECKIN_CALLS,
     NOTIFICATION_REPORTS,
     NOTIFICATIONS,
     NOTIFICATIONS_DEAD,
@@ -27,7 +28,7 @@ def contacts() -> Contacts:
 
 AGENT = Agent(
     name="notify",
-    inputs=(ALERTS, TASKS, SCORES, NOTIFICATION_REPORTS),
+    inputs=(ALERTS, TASKS, SCORES, CHECKIN_CALLS, NOTIFICATION_REPORTS),
     outputs=(NOTIFICATIONS, NOTIFICATIONS_DEAD),
     reference=(RULES, ROSTERS, SUBJECTS),
     knowledge=contacts,

@@ -9,7 +9,7 @@ from agents.objectstore import Vault
 from fenceline.history import records
 from fenceline.loading import plans_there
 from fenceline.sending import Letter, deliver
-from pipeline.identity.plan import check, slots
+from pipeline.identity.plan import Slot, check, slots
 from schemas.checkin import CheckinCall
 from schemas.ids import event_id
 from schemas.message import Invalid, decode
@@ -72,8 +72,8 @@ async def audit(broker: str, subject_id: str) -> list[dict[str, Any]]:
                 if call.event == "called" and call.plan_id == plan.plan_id and call.slot_id not in others:
                     called[call.slot_id] = call
     lines: list[dict[str, Any]] = []
-    for slot_id in sorted(drawn.keys() | called.keys(), key=lambda one: (drawn.get(one) or called[one]).opens_at):
-        opens_at = (drawn.get(slot_id) or called[slot_id]).opens_at
+    both: list[Slot | CheckinCall] = [*drawn.values(), *called.values()]
+    for opens_at, slot_id in sorted({(one.opens_at, one.slot_id) for one in both}):
         was = {"drawn": slot_id in drawn, "called": slot_id in called}
         lines.append({"slot_id": slot_id, "opens_at": str(opens_at), **was})
     made_up = len(called.keys() - drawn.keys())

@@ -178,6 +178,7 @@ TOPICS: dict[str, Topic] = {
         _rejected("position-asks"),
         _rejected("position-answers"),
         _rejected("checkin-plans"),
+        _rejected("checkin-calls"),
         _rejected("enrolments"),
     )
 }

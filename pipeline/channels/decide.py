@@ -1,6 +1,6 @@
 """Who is sent what now? The notifier's rule, by subject.
 
-In: alerts and tasks with their notices, scores, reports of what became of attempts, and timers.
+In: alerts, tasks and due check-ins with their notices, scores, reports of what became of attempts, and timers.
 Out: a record on `notifications` for each step of each message (`pipeline.channels.outbox` has the table), and those
 given up on `notifications.dead`. Nothing is sent here: whoever reads ``sending`` on `notifications` does that, and
 reports.
@@ -12,11 +12,12 @@ import msgspec
 
 from pipeline.channels import outbox
 from pipeline.channels.contacts import Contacts, Person
-from pipeline.channels.letter import Writer, of_alert, of_score, of_task
+from pipeline.channels.letter import Writer, of_alert, of_call, of_score, of_task
 from pipeline.channels.outbox import OPEN, UNDER_WAY, Item
 from pipeline.channels.policy import NotifyRules
 from pipeline.step import Emission, Record, Step, Wake
 from schemas.alert import Alert, Notice
+from schemas.checkin import CheckinCall
 from schemas.ids import event_id
 from schemas.message import Message, decode
 from schemas.notification import ChannelName, Notification, Report, Text
@@ -84,6 +85,8 @@ def decide(key: str, state: Outbox | None, event: Record | Wake, reference: Cont
             _on_alert(turn, decode(event.value, Alert))
         case "tasks":
             _on_task(turn, decode(event.value, Task))
+        case "checkin-calls":
+            _on_call(turn, decode(event.value, CheckinCall))
         case "scores":
             if event.value:
                 _on_score(turn, decode(event.value, Score))
@@ -113,6 +116,18 @@ def _on_task(turn: _Turn, task: Task) -> None:
     for notice in task.tell:
         for writer in _writers(turn, notice):
             _plan(turn, notice, writer, of_task(task, notice, writer), task_id=task.task_id)
+
+
+def _on_call(turn: _Turn, call: CheckinCall) -> None:
+    """A check-in is due: the person is told; when it is over, what was not sent yet is no news any more."""
+    if call.event != "called":
+        told = event_id("notice", event_id("call", call.slot_id, "called"))
+        for item in list(turn.items.values()):
+            if item.notification.notice_id == told and item.notification.state in OPEN:
+                turn.put(outbox.withdrawn(item, f"the check-in is {call.event}", call.call_id, turn.rules, turn.at))
+    for notice in call.tell:
+        for writer in _writers(turn, notice):
+            _plan(turn, notice, writer, of_call(call, writer))
 
 
 def _on_score(turn: _Turn, score: Score) -> None:

@@ -1,4 +1,4 @@
-"""What is there to say? The facts of an alert, a task or a score, and the words for one person."""
+"""What is there to say? The facts of an alert, a task, a check-in or a score, and the words for one person."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from pipeline.channels.contacts import Contacts, Person
 from pipeline.channels.policy import Detail, NotifyRules, Phrases
 from pipeline.channels.texts import local_time, mark_of, phrase, written, zone_of
 from schemas.alert import Alert, Area, Notice
+from schemas.checkin import CheckinCall
 from schemas.notification import Language, Text
 from schemas.score import Score
 from schemas.task import Task
@@ -91,6 +92,13 @@ def of_task(task: Task, notice: Notice, writer: Writer) -> Text:
         "reason": task.reason if writer.detail == "names" else "",
     }
     return writer.write("task", facts, writer.link("t", task.task_id))
+
+
+def of_call(call: CheckinCall, writer: Writer) -> Text:
+    """What the person is told of a check-in that is due: from when to when."""
+    saying = phrase(writer.phrases.wearer, f"checkin_{call.event}")
+    since = f"{writer.time(call.opens_at)}–{writer.time(call.closes_at)}"
+    return writer.write("told", {"saying": saying, "since": since}, writer.link("me", "checkin"))
 
 
 def of_score(score: Score, writer: Writer) -> Text:

@@ -1,6 +1,6 @@
 """How does a check-in that is due begin and end? The person is called; then it is met, missed, or left to a human."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.identity.person import Held
 from pipeline.identity.plan import Slot
@@ -14,13 +14,13 @@ Event = Literal["called", "met", "missed", "doubtful", "withdrawn"]
 
 
 def tell(turn: Turn, slot: Slot, event: Event) -> None:
-    """Tell what became of a slot; the person is told when it opens, and when it was missed."""
+    """Tell what became of a slot. The person is told when it opens; of one that was missed the alert tells them."""
     call_id = event_id("call", slot.slot_id, event)
     notices: tuple[Notice, ...] = ()
-    if event in ("called", "missed"):
+    if event == "called":
         notice_id = event_id("notice", call_id)
-        template = f"checkin.{event}"
-        notices = (Notice(notice_id=notice_id, audience="subject", recipient=turn.key, template=template, urgent=True),)
+        told: dict[str, Any] = {"audience": "subject", "recipient": turn.key, "template": "checkin.called"}
+        notices = (Notice(notice_id=notice_id, urgent=True, **told),)
     call = CheckinCall(
         call_id=call_id,
         slot_id=slot.slot_id,

@@ -13,6 +13,7 @@ from schemas.command import SettleIdentity
 from schemas.message import encode
 from schemas.times import instant
 from tests.support.checkins import Checkpoint, checkpoint, collins, hopper, jpeg
+from tests.support.kafka import ApacheKafka
 from tests.support.site import fix, until
 from tests.support.workers import send_all
 
@@ -70,7 +71,8 @@ def _refusals(point: Checkpoint, token: str, sent: bytes, nonce: str) -> None:
     assert refused(point.site.client.get("/v1/checkins/none", headers={"authorization": f"Bearer {token}"}))[0] == 404
 
 
-def _journey(point: Checkpoint) -> None:
+def _journey(point: Checkpoint, *, thoroughly: bool = True) -> str:
+    """The whole way; the token of the person's page."""
     token = _set_up(point)
     site = point.site
 
@@ -91,7 +93,8 @@ def _journey(point: Checkpoint) -> None:
     assert checkin["pictures"][0]["sha256"] == sha256(picture).hexdigest()
     kept = (point.folder / "data" / "objects" / checkin["pictures"][0]["ref"]).read_bytes()
     assert picture[:64] not in kept
-    _refusals(point, token, picture, nonce)
+    if thoroughly:
+        _refusals(point, token, picture, nonce)
     assert len(point.on("checkins", "s-1")) == 1
 
     # rejected: nobody in the picture; the person hears what to do, and may try again at once
@@ -134,6 +137,7 @@ def _journey(point: Checkpoint) -> None:
     assert (gone["templates"], gone["key_destroyed"], gone["order_id"]) == (1, True, "o2")
     page = site.issue(role="subject", principal="s-2")
     assert point.challenge(page).json()["error"] == "not_enrolled"
+    return token
 
 
 def test_from_enrolment_to_the_end_of_an_order(broker: str, tmp_path: Path) -> None:
@@ -142,6 +146,17 @@ def test_from_enrolment_to_the_end_of_an_order(broker: str, tmp_path: Path) -> N
 
 
 @pytest.mark.kafka
-def test_the_same_on_apache_kafka(kafka: str, tmp_path: Path) -> None:
-    with checkpoint(tmp_path, kafka, checkin_max_bytes="1000000") as point:
-        _journey(point)
+def test_the_same_on_apache_kafka_and_a_crash_loses_and_doubles_nothing(own_kafka: ApacheKafka, tmp_path: Path) -> None:
+    """Examiner and worker are killed with a check-in in hand; it is answered all the same, once."""
+    with checkpoint(tmp_path, own_kafka.bootstrap, checkin_max_bytes="1000000", worker_session_timeout_s="6") as point:
+        token = _journey(point, thoroughly=False)
+        taken = point.send(token, point.nonce(token), jpeg(collins(), 0.95), fix=_here())
+        for part in (point.examiner, point.worker):
+            part.kill()
+        for part in (point.examiner, point.worker):
+            part.start()
+        checkin_id = taken.json()["checkin_id"]
+        assert point.result(token, checkin_id)["state"] == "done"
+        done = [one["evidence"]["checkin_id"] for one in point.on("incidents", "s-1", type="checkin.done")]
+        assert done.count(checkin_id) == 1
+        assert len(done) == 2
