@@ -31,6 +31,7 @@ from console import (
     tasks,
 )
 from console.callers import Call, services_of_call
+from console.openapi import described
 from console.pages import page_headers, read_assets
 from console.problems import away, forbidden, invalid, read_model_away, unknown
 from console.reading.refusals import Away, OtherAgency, Starting, Unknown
@@ -84,7 +85,7 @@ async def readyz(request: Call) -> Response[dict[str, Any]]:
 @get("/api/v1/openapi.json", include_in_schema=False)
 async def openapi(request: Call) -> Response[dict[str, Any]]:
     """What can be asked, as OpenAPI 3.1; made from the types of the answers."""
-    return Response(request.app.openapi_schema.to_schema(), media_type="application/json")
+    return Response(described(request.app), media_type="application/json")
 
 
 @get("/metrics", include_in_schema=False)

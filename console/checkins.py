@@ -5,6 +5,7 @@ So the page needs one origin and its cookie only, and the gateway one way of let
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from urllib.parse import quote
 
 import httpx
 from litestar import Response, get, post
@@ -32,7 +33,7 @@ async def checkin(request: Call) -> Response[bytes]:
 @get("/v1/checkins/{checkin_id:str}", summary="What became of a check-in", tags=["my"])
 async def outcome(request: Call, checkin_id: str) -> Response[bytes]:
     """As the gateway answers."""
-    return await _passed_on(request, f"/v1/checkins/{httpx.URL(path='/' + checkin_id).raw_path.decode()[1:]}")
+    return await _passed_on(request, f"/v1/checkins/{quote(checkin_id, safe='')}")
 
 
 async def _passed_on(request: Call, path: str) -> Response[bytes]:

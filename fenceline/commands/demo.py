@@ -19,7 +19,7 @@ from fenceline.settings import settings
 @click.option("--breaches", type=click.IntRange(min=1), default=8, show_default=True, help="How many drive away.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another town for another number.")
 def command(seconds: float | None, as_json: bool, devices: int, breaches: int, seed: int) -> None:
-    """Start an embedded broker and Redis, a worker and the gateway, and let a small town report through it.
+    """Start an embedded broker and Redis, worker, gateway and console, and let a small town report through it.
 
     With --seconds, exit code 0 only if every planted breach was found and no fix was lost. Ctrl-C stops everything;
     then exit code 0 if no fix was lost.
@@ -33,7 +33,7 @@ def command(seconds: float | None, as_json: bool, devices: int, breaches: int, s
 
     started = time.monotonic()
     say(f"Fenceline demo: {devices} people under supervision in a small town; {breaches} are about to leave.")
-    say("Starting broker, Redis, worker and gateway on this machine ...")
+    say("Starting broker, Redis, worker, gateway and console on this machine ...")
     try:
         with running(Path(settings().data_dir).absolute() / "demo") as stack:
             summary = asyncio.run(

@@ -95,6 +95,7 @@ def _start_parts(stack: Stack, outside: Mapping[str, str]) -> None:
     port = free_port()
     outside = {**outside, "FENCELINE_CONSOLE_URL": stack.urls["console"]}
     stack.start("notifier", ["notifier", "--health-port", str(port)], port, outside)
+    stack.ready()
 
 
 @asynccontextmanager

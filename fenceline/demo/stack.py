@@ -1,4 +1,4 @@
-"""Everything on one machine: starts the parts in order, each when the last is ready, and stops them in reverse."""
+"""Everything on one machine: starts the parts, waits until all are ready, and stops them in reverse."""
 
 import os
 import subprocess
@@ -39,12 +39,9 @@ class Stack:
         port: int,
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Start `fenceline <arguments>` and wait until ``http://127.0.0.1:<port>/readyz`` answers 200.
+        """Start `fenceline <arguments>`, which answers at ``http://127.0.0.1:<port>``; `ready` waits for it.
 
         `environ`: settings of this part beyond those that all share.
-
-        Raises:
-            PartFailed: it ended, or was not ready in time.
         """
         log = self.logs / f"{name}.log"
         with log.open("wb") as sink:
@@ -57,7 +54,15 @@ class Stack:
                 start_new_session=True,  # Ctrl-C reaches the demo alone, which stops the parts in order
             )
         self.urls[name] = f"http://127.0.0.1:{port}"
-        self._wait_ready(name, f"{self.urls[name]}/readyz")
+
+    def ready(self) -> None:
+        """Wait until every part's ``/readyz`` answers 200.
+
+        Raises:
+            PartFailed: one ended, or was not ready in time.
+        """
+        for name, url in self.urls.items():
+            self._wait_ready(name, f"{url}/readyz")
 
     def run(self, arguments: Sequence[str]) -> None:
         """Run `fenceline <arguments>` to its end.
