@@ -29,8 +29,8 @@ class Part:
         self.port = 0
 
     def start(self) -> "Part":
-        """Start it; it may take a while until it is ready."""
-        self.port = free_port()
+        """Start it; it may take a while until it is ready. Started again, it answers where it did."""
+        self.port = self.port or free_port()
         option = "--port" if self._arguments[0] in ("console", "gateway") else "--health-port"
         with self.log.open("ab") as sink:
             self._process = subprocess.Popen(

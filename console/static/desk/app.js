@@ -1,6 +1,6 @@
 // The desk's shell: sign-in, the bar on top, and which page is shown. Pages beside the desk are loaded when first asked for.
 
-import { get, onSignedOut, post, trust } from "../lib/api.js";
+import { del, get, onSignedOut, trust } from "../lib/api.js";
 import { length } from "../lib/clock.js";
 import { el, fill } from "../lib/dom.js";
 import { say } from "../lib/notices.js";
@@ -11,12 +11,13 @@ import { deskPage } from "./deskpage.js";
 import { help, listenToKeys } from "./keys.js";
 import { Store } from "./store.js";
 
+const STAFF = ["officer", "supervisor", "agency"];
 const PAGES = {
-  desk: { make: async () => deskPage },
-  person: { make: async () => (await import("./card.js")).cardPage, hidden: true },
+  desk: { make: async () => deskPage, roles: STAFF },
+  person: { make: async () => (await import("./card.js")).cardPage, roles: STAFF, hidden: true },
   fences: { make: async () => (await import("./fencespage.js")).fencesPage },
-  tasks: { make: async () => (await import("./taskspage.js")).tasksPage },
-  overview: { make: async () => (await import("./overview.js")).overviewPage, roles: ["supervisor", "agency"] },
+  tasks: { make: async () => (await import("./taskspage.js")).tasksPage, roles: STAFF },
+  overview: { make: async () => (await import("./overview.js")).overviewPage, roles: ["supervisor", "agency", "analyst"] },
 };
 
 const app = document.getElementById("app");
@@ -28,17 +29,17 @@ let bar = null;
 async function start() {
   let session;
   try {
-    session = (await byLink()) ?? (await get("/session", { quiet: true }));
+    session = (await byLink()) ?? (await get("/me", { quiet: true }));
   } catch (error) {
     if (error.status !== 401) {
-      fill(app, el("div", { class: "signin" }, el("div", { class: "panel stack" }, el("p", {}, error.message), el("button", { on: { click: start } }, t("do.again")))));
+      fill(app, el("main", { class: "signin" }, el("div", { class: "panel stack" }, el("p", { role: "alert" }, error.message), el("button", { class: "main", on: { click: start } }, t("do.again")))));
       return;
     }
     session = await signIn(app);
   }
   if (session.role === "subject") return window.location.replace("/me");
-  trust(session.csrf_token);
-  onSignedOut(async () => trust((await signInDialog(session.principal)).csrf_token));
+  trust(session.csrf);
+  onSignedOut(async () => trust((await signInDialog(session.principal)).csrf));
   store = new Store(session);
   drawFrame();
   await store.open().catch((error) => say(error.message, { bad: true }));
@@ -53,7 +54,7 @@ async function start() {
     drawFrame();
     route();
   });
-  listenToKeys(() => shown, store);
+  listenToKeys(() => shown);
   drawBar();
   route();
 }
@@ -72,6 +73,10 @@ function drawBar() {
   document.title = waiting ? `(${waiting}) Fenceline` : "Fenceline";
   const live = store.live?.state ?? "connecting";
   const lost_s = (Date.now() - (store.live?.since_ms ?? Date.now())) / 1000;
+  const said = live === "lost" ? t("live.lost", { since: length(lost_s) }) : t(`live.${live}`);
+  const print = JSON.stringify([name, waiting, live, said, alarm?.on, document.documentElement.dataset.theme, language()]);
+  if (bar.dataset.print === print) return; // a screen reader would read it all again
+  bar.dataset.print = print;
   const focused = document.activeElement?.dataset?.bar;
   fill(
     bar,
@@ -90,7 +95,7 @@ function drawBar() {
           ),
         ),
     ),
-    el("span", { class: `live ${live}`, role: "status" }, live === "lost" ? t("live.lost", { since: length(lost_s) }) : t(`live.${live}`)),
+    el("span", { class: `live ${live}`, role: "status" }, said),
     el(
       "button",
       { class: "plain", data: { bar: "alarm" }, "aria-pressed": Boolean(alarm?.on), on: { click: () => alarm?.turn(!alarm.on).then(drawBar) } },
@@ -112,16 +117,28 @@ function turnTheme() {
 }
 
 async function signOut() {
-  await post("/session/end").catch(() => {});
-  window.location.reload();
+  const ended = await del("/session", { quiet: true }).then(
+    () => true,
+    (error) => error.status === 401 || void say(error.message, { bad: true }),
+  );
+  if (ended) window.location.reload();
 }
 
 const open = (page) => !page.roles || page.roles.includes(store.session.role);
 
+function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // typed by hand
+  }
+}
+
 /** [page, ...parts] of the address. */
 function here() {
-  const [name, ...rest] = window.location.hash.replace(/^#\//, "").split("/").map(decodeURIComponent);
-  return [name in PAGES && open(PAGES[name]) ? name : "desk", ...rest];
+  const [name, ...rest] = window.location.hash.replace(/^#\//, "").split("/").map(plain);
+  if (name in PAGES && open(PAGES[name])) return [name, ...rest];
+  return [Object.keys(PAGES).find((page) => open(PAGES[page]) && !PAGES[page].hidden)];
 }
 
 async function route() {

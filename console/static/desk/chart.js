@@ -27,31 +27,11 @@ export function bars(title, rows, { most, unit = "" } = {}) {
     }
     picture.append(svg("text", { x: x + 6, y: y + 13, class: "value" }, row.text ?? `${row.value}${unit}`));
   });
-  return frame(title, picture, rows.map((row) => [row.name, row.value ?? ""]), ["", unit || title]);
-}
-
-/** A line over time. `points`: [{at, value}] with `at` an RFC 3339 time. */
-export function line(title, points, { label, most } = {}) {
-  const [high, left, bottom] = [150, 40, 22];
-  const full = Math.max(1, most ?? 0, ...points.map((point) => point.value));
-  const first = Date.parse(points[0]?.at ?? 0);
-  const last = Date.parse(points.at(-1)?.at ?? 1);
-  const x = (at) => left + ((Date.parse(at) - first) / Math.max(1, last - first)) * (WIDE - left - 12);
-  const y = (value) => 8 + (1 - value / full) * (high - bottom - 8);
-  const picture = svg("svg", { viewBox: `0 0 ${WIDE} ${high}`, class: "chart", role: "img", "aria-label": title });
-  for (const share of [0, 0.5, 1]) {
-    const at = y(full * share);
-    picture.append(svg("line", { x1: left, x2: WIDE - 12, y1: at, y2: at, class: "rule" }));
-    picture.append(svg("text", { x: left - 6, y: at + 4, class: "value", "text-anchor": "end" }, short(full * share)));
-  }
-  picture.append(svg("polyline", { points: points.map((p) => `${x(p.at).toFixed(1)},${y(p.value).toFixed(1)}`).join(" "), class: "line" }));
-  for (const point of points.length > 1 ? [points[0], points.at(-1)] : points)
-    picture.append(svg("text", { x: Math.min(x(point.at), WIDE - 44), y: high - 5, class: "value" }, label(point.at)));
-  return frame(title, picture, points.map((p) => [p.at, p.value]), ["at", title]);
+  const kinds = rows[0]?.parts?.map((part) => t(`chart.${part.kind}`)) ?? [];
+  return frame(title, picture, rows.map((row) => [row.name, row.value ?? "", ...(row.parts ?? []).map((part) => part.value)]), ["", unit || title, ...kinds]);
 }
 
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
-const short = (n) => (n >= 1000 ? `${+(n / 1000).toFixed(1)}k` : +n.toFixed(1));
 
 function frame(title, picture, rows, head) {
   const table = el(

@@ -11,6 +11,7 @@ import { PeopleLayer } from "../map/people.js";
 import { act } from "./alertacts.js";
 import { help } from "./keys.js";
 import { Queue } from "./queue.js";
+import { ACCURACY, LAT, LON, SILENT, STATE, TIME } from "./store.js";
 
 const CHOSEN_ZOOM = 15.5;
 let lookedAt = null; // where the map was left, so that coming back finds it so
@@ -23,29 +24,35 @@ export function deskPage(box, store) {
 
   const fences = new FenceLayer();
   const people = new PeopleLayer();
-  const view = mapPanel(map, [fences, people], { label: t("map.canvas"), base: store.session.base_map });
-  const stateOf = (fence) => (store.broken.has(fence.properties.fence_id) ? "broken" : fence.duty_now === false ? "off" : "on");
+  const view = mapPanel(map, [fences, people], { label: t("map.canvas"), ...store.session.settings });
   const drawFences = () => {
-    fences.set([...store.fences.values()], stateOf);
+    fences.set([...store.fences.values()], stateOf(store));
     view.redraw();
   };
-  const drawPeople = () => {
-    if (people.count > store.people.size) people.clear();
-    fences.restate(stateOf);
-    for (const person of store.people.values()) if (person.lat !== undefined && person.lat !== null) people.put(person);
+  const drawAlerts = () => {
+    queue.draw();
+    fences.restate(stateOf(store));
     view.redraw();
   };
-  const fit = () => view.fit([...store.people.values()].filter((one) => Number.isFinite(one.lat)), 15);
+  const put = (rows) => {
+    for (const row of rows) people.put(row);
+    view.redraw();
+  };
+  const rows = () => [...store.positions.values()];
+  const fit = () => view.fit(rows().map((row) => ({ lat: row[LAT], lon: row[LON] })), 15);
+  const lookAt = (subject_id) => {
+    const row = store.positionOf(subject_id);
+    if (row) view.look(row[LAT], row[LON], Math.max(view.zoom, CHOSEN_ZOOM));
+    return Boolean(row);
+  };
 
   const queue = new Queue(side, store);
   queue.addEventListener("help", help);
   queue.addEventListener("act", ({ detail }) => act(detail.what, detail.alert, store));
   queue.addEventListener("chosen", ({ detail: alert }) => {
-    const person = alert && store.people.get(alert.subject_id);
-    people.chosen = person?.subject_id ?? null;
+    people.chosen = alert?.subject_id ?? null;
     fences.chosen = alert?.fence_id || null;
-    if (Number.isFinite(person?.lat)) view.look(person.lat, person.lon, Math.max(view.zoom, CHOSEN_ZOOM));
-    else if (alert?.area?.south !== undefined && alert?.area?.south !== null)
+    if (alert && !lookAt(alert.subject_id) && alert.area?.south !== undefined && alert?.area?.south !== null)
       view.fit([{ lat: alert.area.south, lon: alert.area.west }, { lat: alert.area.north, lon: alert.area.east }]);
     view.redraw();
   });
@@ -55,7 +62,7 @@ export function deskPage(box, store) {
     peek.replaceChildren();
     if (found?.kind === "person") {
       people.chosen = found.id;
-      peek.append(personPeek(store, store.people.get(found.id)));
+      peek.append(personPeek(store, found.id));
     } else if (found?.kind === "group") view.look(latOf(found.y), lonOf(found.x), view.zoom + 2);
     else if (found?.kind === "fence") peek.append(fencePeek(found.fence));
     else people.chosen = null;
@@ -64,21 +71,34 @@ export function deskPage(box, store) {
 
   const search = finder(store, (person) => {
     people.chosen = person.subject_id;
-    if (Number.isFinite(person.lat)) view.look(person.lat, person.lon, Math.max(view.zoom, CHOSEN_ZOOM));
-    peek.replaceChildren(personPeek(store, person));
+    lookAt(person.subject_id);
+    peek.replaceChildren(personPeek(store, person.subject_id));
+    view.redraw();
   });
   map.append(
     el("div", { class: "map-tools" }, search.box, view.buttons, el("button", { on: { click: fit }, title: t("map.all") }, t("map.all")), peek),
     legend(),
   );
 
-  const listeners = { people: drawPeople, fences: drawFences, alerts: () => queue.draw() };
+  let fitted = Boolean(lookedAt);
+  const listeners = {
+    fences: drawFences,
+    alerts: drawAlerts,
+    emptied: () => people.clear(),
+    moved: ({ detail }) => {
+      put(detail);
+      if (!fitted && detail.length) fit();
+      fitted ||= detail.length > 0;
+    },
+  };
   for (const [name, listener] of Object.entries(listeners)) store.addEventListener(name, listener);
   drawFences();
-  drawPeople();
+  put(rows());
   if (lookedAt) view.look(...lookedAt);
-  else if (store.people.size) fit();
-  else store.addEventListener("people", fit, { once: true });
+  else if (store.positions.size) {
+    fit();
+    fitted = true;
+  }
   globalThis.deskView = view; // for measuring frames: see docs/desk.md
 
   return {
@@ -106,16 +126,30 @@ function legend() {
   );
 }
 
-function personPeek(store, person) {
-  if (!person) return "";
+const stateOf = (store) => {
+  const broken = store.broken;
+  return (fence) => (broken.has(fence.properties.fence_id) ? "broken" : fence.properties.duty_now === false ? "off" : "on");
+};
+
+/** "Last position 21:04:05, within 8 m" of a row, or that there is none. */
+export function lastFix(row) {
+  if (!row) return t("map.no_fix");
+  const when = stamp(new Date(row[TIME]).toISOString());
+  return row[ACCURACY] === null ? t("map.last_fix_vague", { when }) : t("map.last_fix", { when, m: Math.round(row[ACCURACY]) });
+}
+
+function personPeek(store, subject_id) {
+  const person = store.people.get(subject_id);
+  const row = store.positionOf(subject_id);
   return el(
     "div",
     { class: "panel" },
-    el("strong", {}, person.name || person.subject_id),
-    el("div", { class: `code ${person.colour}` }, t(`code.${person.colour}`), ` ${person.points ?? ""}`),
-    el("div", { class: "small soft" }, person.fix_time ? t("map.last_fix", { when: stamp(person.fix_time), m: Math.round(person.accuracy_m ?? 0) }) : t("map.no_fix")),
-    person.silent && el("div", { class: "small bad" }, t("map.silent")),
-    el("a", { href: `#/person/${encodeURIComponent(person.subject_id)}` }, t("map.open_card")),
+    el("strong", {}, subject_id),
+    person?.case_ref && el("span", { class: "soft" }, ` ${person.case_ref}`),
+    person && el("div", {}, el("span", { class: `code ${person.colour}` }, t(`code.${person.colour}`), ` ${person.points ?? ""}`)),
+    el("div", { class: "small soft" }, lastFix(row)),
+    row?.[STATE] === SILENT && el("div", { class: "small bad" }, t("map.silent")),
+    el("a", { href: `#/person/${encodeURIComponent(subject_id)}` }, t("map.open_card")),
   );
 }
 
@@ -132,7 +166,7 @@ function fencePeek(fence) {
 
 const FOUND_MOST = 12;
 
-/** A field that finds a person by reference, case or name. */
+/** A field that finds a person by reference or case. */
 function finder(store, chosen) {
   let at = 0;
   let found = [];
@@ -147,7 +181,7 @@ function finder(store, chosen) {
   const show = () => {
     const asked = input.value.trim().toLowerCase();
     found = asked
-      ? [...store.people.values()].filter((one) => [one.subject_id, one.case_ref, one.name].some((text) => text?.toLowerCase().includes(asked))).slice(0, FOUND_MOST)
+      ? [...store.people.values()].filter((one) => [one.subject_id, one.case_ref].some((text) => text?.toLowerCase().includes(asked))).slice(0, FOUND_MOST)
       : [];
     at = Math.min(at, Math.max(0, found.length - 1));
     list.hidden = !found.length;

@@ -3,7 +3,7 @@
 import { el, fill } from "../lib/dom.js";
 import { say } from "../lib/notices.js";
 import { t, word } from "../lib/words.js";
-import { drawn, FenceLayer, places } from "../map/fences.js";
+import { FenceLayer, isShifted, places } from "../map/fences.js";
 import { mapPanel } from "../map/panel.js";
 import { Pencil } from "../map/pencil.js";
 import { fenceForm } from "./fenceform.js";
@@ -27,7 +27,7 @@ export function fencesPage(box, store, fence_id) {
   box.className = "editor";
   fill(box, map, side);
   const layer = new FenceLayer();
-  const view = mapPanel(map, [layer], { label: t("fence.canvas"), base: store.session.base_map });
+  const view = mapPanel(map, [layer], { label: t("fence.canvas"), ...store.session.settings });
   const hint = el("p", { class: "panel small", role: "status", hidden: true });
   map.append(el("div", { class: "map-tools" }, view.buttons, hint));
   let pencil = null;
@@ -82,7 +82,7 @@ export function fencesPage(box, store, fence_id) {
   }
   let refresh = () => {};
 
-  function open(draft, shape) {
+  function open(draft, shape, imported = false) {
     put_away();
     refresh = () => {};
     drawMap(draft.properties.fence_id);
@@ -90,7 +90,7 @@ export function fencesPage(box, store, fence_id) {
       pencil = new Pencil(view);
       pencil.take(shape);
     } else layer.set([...layer.items.map((item) => item.fence), draft]);
-    form = fenceForm(side, store, draft, pencil, { done: list });
+    form = fenceForm(side, store, draft, pencil, { done: list, imported });
     const tell = () => {
       if (!pencil?.shape) return;
       const drawing = !pencil.shape.closed;
@@ -118,8 +118,8 @@ export function fencesPage(box, store, fence_id) {
 
   function edit(fence) {
     const draft = structuredClone(fence);
-    view.fit(places(drawn(draft), draft.properties.buffer_m));
-    open(draft, store.may("fence.put") && !draft.wgs84 ? cornersOf(draft.geometry, draft.properties.buffer_m) : null);
+    view.fit(places(draft.geometry, draft.properties.buffer_m));
+    open(draft, store.may("fence.put") && !isShifted(draft) ? cornersOf(draft.geometry, draft.properties.buffer_m) : null);
   }
 
   async function take(input) {
@@ -157,7 +157,7 @@ export function fencesPage(box, store, fence_id) {
         agency: store.session.agency || "default",
       },
     };
-    open(draft, cornersOf(geometry, draft.properties.buffer_m));
+    open(draft, cornersOf(geometry, draft.properties.buffer_m), true);
   }
 
   view.addEventListener("pick", ({ detail: found }) => {
@@ -175,10 +175,9 @@ export function fencesPage(box, store, fence_id) {
   store.addEventListener("fences", fencesChanged);
 
   list();
-  const all = [...store.fences.values()].flatMap((fence) => places(drawn(fence), fence.properties.buffer_m));
+  const all = [...store.fences.values()].flatMap((fence) => places(fence.geometry, fence.properties.buffer_m));
   if (all.length) view.fit(all, 15);
   if (fence_id && store.fences.has(fence_id)) edit(store.fences.get(fence_id));
-  globalThis.deskView = view;
   return {
     close: () => {
       put_away();

@@ -2,13 +2,16 @@
 
 import { el } from "../lib/dom.js";
 import { t } from "../lib/words.js";
+import { KEY_OF } from "./alertacts.js";
 
 const KEYS = [
   ["j", "↓", "keys.next"],
   ["k", "↑", "keys.before"],
-  ["a", "", "alert.acknowledge"],
+  ["a", "", "alert.take"],
   ["r", "", "alert.resolve"],
-  ["h", "", "alert.hand_over"],
+  ["1 – 8", "", "keys.outcome"],
+  ["h", "", "alert.pass_on"],
+  ["t", "", "alert.task"],
   ["e", "", "alert.escalate"],
   ["p", "Enter", "alert.person"],
   ["/", "", "keys.find"],
@@ -19,7 +22,7 @@ const KEYS = [
   ["+ −", "← ↑ → ↓", "keys.map"],
   ["?", "", "keys.help"],
 ];
-const ACTS = { a: "acknowledge", r: "resolve", h: "hand_over", e: "escalate", p: "person", Enter: "person" };
+const ACTS = { ...Object.fromEntries(Object.entries(KEY_OF).map(([what, key]) => [key, what])), Enter: "person" };
 const GO = { d: "desk", f: "fences", t: "tasks", o: "overview" };
 const SECOND_KEY_MS = 1200;
 
@@ -52,8 +55,8 @@ export function help() {
     { "aria-labelledby": "keys-title", on: { close: () => dialog.remove() } },
     el("div", { class: "stack" },
       el("h2", { id: "keys-title" }, t("keys.title")),
-      el("table", { class: "keys-table" }, KEYS.map(([key, also, text]) =>
-        el("tr", {}, el("td", {}, el("kbd", {}, key), also && [" ", el("kbd", {}, also)]), el("td", {}, t(text))))),
+      el("table", { class: "keys-table" }, el("tbody", {}, KEYS.map(([key, also, text]) =>
+        el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, key), also && [" ", el("kbd", {}, also)]), el("td", {}, t(text)))))),
       el("div", { class: "buttons" }, el("button", { class: "main", autofocus: true, on: { click: () => dialog.close() } }, t("do.close")))),
   );
   document.body.append(dialog);

@@ -3,8 +3,10 @@
 
 import { age, clockTime, now, stamp } from "../lib/clock.js";
 import { el, fill, reconcile } from "../lib/dom.js";
-import { t, word } from "../lib/words.js";
+import { language, t, word } from "../lib/words.js";
+import { KEY_OF, offered } from "./alertacts.js";
 
+const FRESH_MOST = 4;
 const WEIGHT = { critical: 3, high: 2, medium: 1, low: 0 };
 const SECTIONS = ["open", "acknowledged", "wearer"];
 
@@ -28,12 +30,13 @@ export class Queue extends EventTarget {
     super();
     this.store = store;
     this.chosen = null;
-    this.head = el("h2", { id: "queue-title" });
+    this.head = el("h1", { id: "queue-title" });
     this.hint = el("button", { class: "plain small", on: { click: () => this.send("help") } });
     this.list = el("div", { class: "queue-list" });
     this.fresh = el("ul", { class: "queue-fresh", "aria-label": t("queue.fresh"), "aria-live": "assertive" });
     this.empty = el("p", { class: "queue-empty soft" });
-    fill(box, el("header", { class: "queue-head" }, this.head, this.hint), this.fresh, this.empty, this.list);
+    this.more = el("p", { class: "queue-more soft small" });
+    fill(box, el("header", { class: "queue-head" }, this.head, this.hint), this.fresh, this.empty, this.list, this.more);
     this.ticking = setInterval(() => this.tick(), 1000);
     this.draw();
   }
@@ -44,9 +47,15 @@ export class Queue extends EventTarget {
     this.head.textContent = waiting ? t("queue.waiting", { n: waiting }) : t("queue.none_waiting");
     fill(this.hint, el("kbd", {}, "?"), ` ${t("queue.keys")}`);
     this.hint.title = t("queue.keys");
-    reconcile(this.fresh, [...this.store.fresh.values()], (one) => one.incident_id, () => el("li"), (node, one) => {
-      node.textContent = `${t("queue.just_now")} ${this.store.sentence(one)}`;
+    const fresh = [...this.store.fresh.values()];
+    reconcile(this.fresh, fresh.slice(0, FRESH_MOST), (one) => one.subject_id, () => el("li"), (node, one) => {
+      if (node.dataset.language === language()) return;
+      node.dataset.language = language();
+      fill(node, `${t("queue.just_now")} `, el("a", { href: `#/person/${encodeURIComponent(one.subject_id)}` }, one.subject_id), `, ${t("incident.breach.opened")}`);
     });
+    if (fresh.length > FRESH_MOST) this.fresh.append(el("li", { data: { key: "more" } }, t("queue.fresh_more", { n: fresh.length - FRESH_MOST })));
+    this.more.hidden = !this.store.more;
+    this.more.textContent = t("queue.more", { n: this.store.more });
     this.rows = sections.flatMap(([name, alerts]) => [
       { key: `section-${name}`, section: name, n: alerts.length },
       ...alerts.map((alert, i) => ({ key: alert.alert_id, alert, same: alerts[i - 1]?.subject_id === alert.subject_id })),
@@ -58,11 +67,12 @@ export class Queue extends EventTarget {
   }
 
   make(row) {
-    if (row.section) return el("h3", { class: "queue-section" });
+    if (row.section) return el("h2", { class: "queue-section" });
     const id = row.alert.alert_id;
     return el("article", {
       class: "alert",
       tabindex: "0",
+      "aria-labelledby": `alert-${id}`,
       on: {
         click: () => this.choose(id),
         focus: () => this.choose(id, false),
@@ -77,15 +87,16 @@ export class Queue extends EventTarget {
     }
     const alert = row.alert;
     const chosen = alert.alert_id === this.chosen;
-    const print = JSON.stringify([alert.change_id ?? alert.seq, chosen, row.same, document.documentElement.lang]);
+    const print = JSON.stringify([alert.change_id, alert.seq, chosen, row.same, language(), this.store.busy.has(alert.alert_id)]);
     if (node.dataset.print === print) return;
     node.dataset.print = print;
+    const focused = node.contains(document.activeElement) && node !== document.activeElement;
     node.className = `alert ${alert.severity}${chosen ? " chosen" : ""}${row.same ? " same" : ""}${alert.ended_at ? " over" : ""}`;
     fill(
       node,
       el(
         "div",
-        { class: "alert-head" },
+        { class: "alert-head", id: `alert-${alert.alert_id}` },
         el("span", { class: "severity" }, t(`severity.${alert.severity}`)),
         el("strong", {}, word(`rule.${alert.rule}`, alert.rule)),
         alert.count > 1 && el("span", { class: "soft" }, `×${alert.count}`),
@@ -95,6 +106,7 @@ export class Queue extends EventTarget {
       el("p", { class: "alert-state small soft" }, this.state(alert)),
       chosen && this.actions(alert),
     );
+    if (focused) node.focus({ preventScroll: true }); // the button that had it is gone: the keys still mean this alert
   }
 
   state(alert) {
@@ -121,15 +133,10 @@ export class Queue extends EventTarget {
         " ",
         el("kbd", { "aria-hidden": "true" }, key),
       );
-    const may = this.store.may;
     return el(
       "div",
       { class: "alert-actions" },
-      alert.state !== "acknowledged" && may("alert.acknowledge") && make("acknowledge", "a", true),
-      may("alert.resolve") && make("resolve", "r", alert.state === "acknowledged"),
-      may("task.create") && !alert.subject_id.startsWith("area:") && make("hand_over", "h"),
-      may("alert.escalate") && make("escalate", "e"),
-      !alert.subject_id.startsWith("area:") && make("person", "p"),
+      offered(alert, this.store).map((what, i) => make(what, KEY_OF[what], i === 0)),
     );
   }
 

@@ -20,6 +20,11 @@ export function age(moment) {
   return moment ? length((now() - Date.parse(moment)) / 1000) : "";
 }
 
+/** How long it is until `moment`. */
+export function until(moment) {
+  return moment ? length((Date.parse(moment) - now()) / 1000) : "";
+}
+
 export function length(s) {
   const seconds = Math.max(0, Math.round(s));
   if (seconds < 60) return t("time.s", { n: seconds });

@@ -24,6 +24,7 @@ export function say(text, { bad = false, action } = {}) {
 export function question({ title, body, main, send, danger = false }) {
   return new Promise((resolve) => {
     const trouble = el("p", { class: "bad", role: "alert", hidden: true });
+    let warned = false;
     const go = el("button", { class: danger ? "main danger" : "main", type: "submit" }, main);
     const form = el(
       "form",
@@ -34,7 +35,7 @@ export function question({ title, body, main, send, danger = false }) {
             go.disabled = true;
             trouble.hidden = true;
             try {
-              await send(Object.fromEntries(new FormData(form)));
+              await send(Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== "")));
               dialog.close("sent");
             } catch (error) {
               trouble.textContent = error.message;
@@ -55,6 +56,14 @@ export function question({ title, body, main, send, danger = false }) {
       {
         "aria-labelledby": "question-title",
         on: {
+          cancel: (event) => {
+            const written = [...form.querySelectorAll("textarea, input")].some((field) => field.value !== field.defaultValue);
+            if (!written || warned) return;
+            event.preventDefault(); // Escape, pressed by mistake over what took minutes to write
+            warned = true;
+            trouble.textContent = t("do.discard");
+            trouble.hidden = false;
+          },
           close: () => {
             dialog.remove();
             resolve(dialog.returnValue === "sent");

@@ -54,7 +54,7 @@ export function signIn(box) {
   });
 }
 
-/** The same in a dialog over what is being done. */
+/** The same in a dialog over what is being done, for whoever did it: another one must begin anew. */
 export async function signInDialog(principal) {
   let session;
   while (!session)
@@ -63,8 +63,14 @@ export async function signInDialog(principal) {
       body: [el("p", { class: "soft" }, t("signin.nothing_lost")), field()],
       main: t("signin.go"),
       send: async ({ token }) => {
-        session = await begin(token);
+        session = await begin(token).catch((error) => {
+          throw error.status === 401 || error.status === 403 ? new Error(t("signin.wrong")) : error;
+        });
       },
     });
+  if (session.principal !== principal) {
+    window.location.reload();
+    await new Promise(() => {}); // what was being written was another's, and is not sent
+  }
   return session;
 }

@@ -37,8 +37,8 @@ function flat(coordinates) {
   return line;
 }
 
-/** The geometry to draw: in WGS 84, where the fence itself is kept in another datum. */
-export const drawn = (fence) => fence.wgs84 ?? fence.geometry;
+/** Whether the fence itself is kept in another datum than the WGS 84 in which it is drawn: then its shape stays as it is. */
+export const isShifted = (fence) => Boolean(fence.properties.stored);
 
 /** The first [lon, lat] of a geometry. */
 export function firstPlace(geometry) {
@@ -73,7 +73,7 @@ export class FenceLayer {
       id: fence.properties.fence_id,
       out: fence.properties.rule === "keep_out",
       state: stateOf(fence),
-      ...outline(drawn(fence), fence.properties.buffer_m ?? 0),
+      ...outline(fence.geometry, fence.properties.buffer_m ?? 0),
     }));
   }
 

@@ -4,39 +4,42 @@
 import { metre, worldX, worldY } from "./plane.js";
 
 const COLOURS = ["green", "yellow", "red"];
+const [DEVICE, SUBJECT, LAT, LON, ACCURACY, COLOUR, STATE] = [0, 1, 3, 4, 5, 6, 7]; // of a row, as in Positions.columns
+const LOOKS = [0, 8, 4, 16]; // by state: well, breach, silent, another open alert
 const MARK_PX = 16;
 const CLUSTER_PX = 56;
 const CLUSTER_BELOW_ZOOM = 16;
 const CIRCLE_FROM_ZOOM = 12.5;
 const HIT_PX = 14;
+const URGENT = 8 | 16;
 
 export class PeopleLayer {
   constructor() {
-    this.places = new Map(); // subject_id -> row
-    this.ids = [];
+    this.places = new Map(); // device_id -> row
+    this.ids = []; // the subject_id of each row
     this.x = new Float64Array(0);
     this.y = new Float64Array(0);
     this.wide = new Float64Array(0); // the accuracy, as a share of the world
-    this.look = new Uint8Array(0); // colour | 4: silent | 8: breach open
+    this.look = new Uint8Array(0); // colour | 4: silent | 8: breach open | 16: another open alert
     this.count = 0;
     this.chosen = null;
     this.marks = new Map();
     this.groups = [];
   }
 
-  /** Put or move a person. `broken`: the fences that are broken; `silent`: the device is not heard. */
-  put({ subject_id, lat, lon, accuracy_m, colour, silent, broken }) {
-    let row = this.places.get(subject_id);
+  /** Put or move a device, and so the person who wears it. `said`: a row of positions. */
+  put(said) {
+    let row = this.places.get(said[DEVICE]);
     if (row === undefined) {
       row = this.count++;
       if (row >= this.x.length) this.grow();
-      this.places.set(subject_id, row);
-      this.ids[row] = subject_id;
+      this.places.set(said[DEVICE], row);
     }
-    this.x[row] = worldX(lon);
-    this.y[row] = worldY(lat);
-    this.wide[row] = (accuracy_m ?? 0) * metre(lat);
-    this.look[row] = Math.max(0, COLOURS.indexOf(colour)) | (silent ? 4 : 0) | (broken?.length ? 8 : 0);
+    this.ids[row] = said[SUBJECT];
+    this.x[row] = worldX(said[LON]);
+    this.y[row] = worldY(said[LAT]);
+    this.wide[row] = (said[ACCURACY] ?? 0) * metre(said[LAT]);
+    this.look[row] = said[COLOUR] | LOOKS[said[STATE]];
   }
 
   clear() {
@@ -64,8 +67,8 @@ export class PeopleLayer {
       const x = this.x[row];
       const y = this.y[row];
       if (x < west || x > east || y < north || y > south) continue;
-      // whoever is in breach, or chosen, is never hidden in a group
-      if (!cluster || this.look[row] & 8 || this.ids[row] === this.chosen) {
+      // whoever has an open alert, or is chosen, is never hidden in a group
+      if (!cluster || this.look[row] & URGENT || this.ids[row] === this.chosen) {
         alone.push(row);
         continue;
       }
@@ -87,7 +90,7 @@ export class PeopleLayer {
     }
     if (view.zoom >= CIRCLE_FROM_ZOOM) this.circles(pen, view, alone);
     for (const group of this.groups) this.group(pen, view, group);
-    alone.sort((a, b) => (this.look[a] & 8) - (this.look[b] & 8) || (this.look[a] & 3) - (this.look[b] & 3));
+    alone.sort((a, b) => (this.look[a] & 8) - (this.look[b] & 8) || (this.look[a] & URGENT) - (this.look[b] & URGENT) || (this.look[a] & 3) - (this.look[b] & 3));
     for (const row of alone) {
       const mark = this.mark(view, this.look[row], this.ids[row] === this.chosen);
       pen.drawImage(mark, view.sx(this.x[row]) - mark.half, view.sy(this.y[row]) - mark.half, 2 * mark.half, 2 * mark.half);
@@ -143,15 +146,15 @@ export class PeopleLayer {
     const key = `${look}|${chosen}|${colour}|${view.ratio}`;
     const kept = this.marks.get(key);
     if (kept) return kept;
-    const half = look & 8 || chosen ? 17 : 9;
+    const half = look & URGENT || chosen ? 17 : 9;
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = Math.ceil(2 * half * view.ratio);
     canvas.half = half;
     const pen = canvas.getContext("2d");
     pen.scale(view.ratio, view.ratio);
     pen.translate(half, half);
-    if (look & 8) {
-      pen.fillStyle = view.colours("fence-broken");
+    if (look & URGENT) {
+      pen.fillStyle = view.colours(look & 8 ? "fence-broken" : "medium");
       pen.globalAlpha = 0.28;
       pen.beginPath();
       pen.arc(0, 0, 16, 0, 2 * Math.PI);

@@ -14,11 +14,10 @@ export class TrackLayer {
     this.marks = [];
   }
 
-  /** `points`: [{at, lat, lon, accuracy_m, thrown}], in order of time. `marks`: [{at, lat, lon, kind}] of incidents. */
+  /** `points`: [{ms, lat, lon, accuracy_m, ground, thrown}], in order of time. `marks`: [{at, lat, lon}] of crossings. */
   set(points, marks = []) {
     this.points = points.map((point) => ({
       ...point,
-      ms: Date.parse(point.at),
       x: worldX(point.lon),
       y: worldY(point.lat),
       wide: (point.accuracy_m ?? 0) * metre(point.lat),

@@ -1,8 +1,9 @@
 // The person's page: today, the score, leave, what they must and may, and messages. Made for a phone and a slow line.
 
-import { get, onSignedOut, post, trust } from "../lib/api.js";
+import { BASE, del, get, onSignedOut, trust } from "../lib/api.js";
 import { clockTime, stamp } from "../lib/clock.js";
 import { el, fill } from "../lib/dom.js";
+import { Live } from "../lib/live.js";
 import { say } from "../lib/notices.js";
 import { byLink, signIn, signInDialog } from "../lib/signin.js";
 import { LANGUAGES, language, onLanguage, speak, t } from "../lib/words.js";
@@ -13,7 +14,8 @@ import { todayTab } from "./today.js";
 import { messagesTab, rightsTab } from "./told.js";
 
 const TABS = { today: todayTab, score: scoreTab, leave: leaveTab, rights: rightsTab, messages: messagesTab };
-const AGAIN_MS = 60_000;
+const SOURCES = { today: ["day"], score: ["score"], leave: ["day", "leaves"], rights: ["rights"], messages: ["messages"] };
+const GATHER_MS = 500;
 const KEPT = "me-as-of";
 
 const app = document.getElementById("app");
@@ -21,40 +23,55 @@ const content = el("main", { class: "content", id: "main", tabindex: "0" });
 const top = el("header", { class: "top" });
 const tabs = el("nav", { class: "tabs" });
 
-/** What the tabs share: who, what the server last said and when, what waits. */
-const me = { session: null, state: null, read_at: "", line: true, outbox: null, open: null, again: null, stay: false };
+/** What the tabs share: who, what the server last said (by source) and when, what waits; `stay`: somebody is writing. */
+const me = { session: null, said: {}, read_at: "", line: true, outbox: null, again: null, stay: false };
 
 async function start() {
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});
   try {
-    me.session = (await byLink()) ?? (await get("/session", { quiet: true }));
+    me.session = (await byLink()) ?? (await get("/me", { quiet: true }));
   } catch (error) {
-    const kept = error.status === 0 ? remembered() : null;
+    const kept = error.status === 401 ? null : remembered();
     if (kept) Object.assign(me, kept, { line: false });
     else if (error.status === 401) me.session = await signIn(app);
     else return fill(app, el("main", { class: "content" }, el("p", { class: "panel", role: "alert" }, error.message), el("button", { class: "main", on: { click: start } }, t("do.again"))));
   }
-  if (me.session.role !== "subject") return window.location.replace("/");
-  trust(me.session.csrf_token);
-  onSignedOut(async () => trust((await signInDialog(me.session.principal)).csrf_token));
+  if (me.session.role !== "subject") return window.location.replace("/desk");
+  trust(me.session.csrf);
+  onSignedOut(async () => trust((await signInDialog(me.session.principal)).csrf));
   me.outbox = new Outbox(me.session.principal);
   me.outbox.addEventListener("change", draw);
   me.outbox.addEventListener("refused", ({ detail }) => say(t("outbox.refused", { what: detail.letter.about, why: detail.why }), { bad: true }));
   me.outbox.addEventListener("sent", () => refresh());
   me.again = refresh;
-  me.open = (tab) => {
-    window.location.hash = `#/${tab}`;
-  };
   fill(app, top, content, tabs);
   window.addEventListener("hashchange", route);
   window.addEventListener("online", refresh);
   window.addEventListener("offline", () => ((me.line = false), draw()));
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
-  onLanguage(() => ((me.stay = false), route()));
+  onLanguage(() => ((me.stay = false), draw()));
   await me.outbox.open().catch(() => {});
-  await refresh();
-  route();
-  setInterval(refresh, AGAIN_MS);
+  follow();
+  await route();
+}
+
+/** What the server says by itself; many things at once are asked for once. */
+function follow() {
+  const live = new Live(`${BASE}/events`);
+  let soon = null;
+  const gather = () => {
+    soon ??= setTimeout(() => {
+      soon = null;
+      refresh();
+    }, GATHER_MS);
+  };
+  for (const name of ["score", "leave", "message", "person", "fence", "again"]) live.addEventListener(name, gather);
+  live.addEventListener("state", ({ detail }) => {
+    if (detail === "live" && !me.line) gather();
+    if (detail !== "lost") return;
+    me.line = false;
+    draw();
+  });
 }
 
 /** What was last heard on this phone, for when there is no line; gone with the session. */
@@ -67,14 +84,16 @@ function remembered() {
 }
 
 async function refresh() {
+  const wanted = SOURCES[here()];
   try {
-    me.state = await get("/me");
+    const found = await Promise.all(wanted.map((name) => get(`/my/${name}`)));
+    wanted.forEach((name, i) => (me.said[name] = found[i]));
     me.read_at = new Date().toISOString();
     me.line = true;
-    sessionStorage.setItem(KEPT, JSON.stringify({ session: me.session, state: me.state, read_at: me.read_at }));
+    sessionStorage.setItem(KEPT, JSON.stringify({ session: me.session, said: me.said, read_at: me.read_at }));
   } catch (error) {
-    me.line = error.status !== 0 && me.line;
-    if (error.status) say(error.message, { bad: true });
+    if (error.status === 0) me.line = false;
+    else say(error.message, { bad: true });
   }
   draw();
 }
@@ -84,11 +103,12 @@ const here = () => {
   return name in TABS ? name : "today";
 };
 
-function route() {
+async function route() {
   me.stay = false;
   draw();
   content.scrollTop = 0;
   content.focus({ preventScroll: true });
+  await refresh();
 }
 
 function draw() {
@@ -98,8 +118,8 @@ function draw() {
   tabs.setAttribute("aria-label", t("nav.pages"));
   fill(tabs, Object.keys(TABS).map((tab) => el("a", { href: `#/${tab}`, "aria-current": tab === name && "page" }, t(`me.${tab}`))));
   if (me.stay) return; // somebody is writing, or before the camera
-  const page = me.state ? TABS[name](me) : el("p", { class: "panel" }, t("me.nothing_yet"));
-  fill(content, strip(), page);
+  const known = SOURCES[name].every((source) => me.said[source]);
+  fill(content, strip(), known ? TABS[name](me) : el("p", { class: "panel soft", role: "status" }, t(me.line ? "me.reading" : "me.nothing_yet")));
 }
 
 function drawTop() {
@@ -112,8 +132,13 @@ function drawTop() {
 }
 
 async function signOut() {
+  if (me.outbox.waiting.length && !window.confirm(t("outbox.waiting_out", { n: me.outbox.waiting.length }))) return;
+  const ended = await del("/session", { quiet: true }).then(
+    () => true,
+    (error) => error.status === 401 || void say(error.message, { bad: true }),
+  );
+  if (!ended) return;
   sessionStorage.removeItem(KEPT);
-  await post("/session/end").catch(() => {});
   window.location.reload();
 }
 

@@ -1,5 +1,6 @@
 // Leave: where to, from when to when, and why; and what became of what was asked.
 
+import { at } from "../lib/api.js";
 import { clockTime } from "../lib/clock.js";
 import { el } from "../lib/dom.js";
 import { say } from "../lib/notices.js";
@@ -24,7 +25,9 @@ export function region({ lat, lon }, radius_m) {
 }
 
 export function leaveTab(me) {
-  const { leaves = [], duties = [] } = me.state;
+  const { leaves = [] } = me.said.leaves;
+  const { duties = [], person } = me.said.day;
+  const zone = person?.time_zone;
   const map = el("div", { class: "map" });
   const from = el("input", { type: "datetime-local", name: "from", required: true, on: { focus: () => (me.stay = true) } });
   const until = el("input", { type: "datetime-local", name: "until", required: true });
@@ -38,10 +41,10 @@ export function leaveTab(me) {
     if (view || !map.isConnected || !map.clientWidth) return;
     waiting.disconnect();
     const layer = new FenceLayer();
-    const shown = duties.filter((duty) => duty.geometry).map((duty) => ({ geometry: duty.geometry, properties: duty }));
+    const shown = duties.map((duty) => duty.feature).filter(Boolean);
     layer.set(shown);
     const home = shown.length ? firstPlace(shown[0].geometry) : [120.16, 30.27];
-    view = mapPanel(map, [layer], { label: t("leave.canvas"), base: me.session.base_map, lat: home[1], lon: home[0], zoom: 12.5 });
+    view = mapPanel(map, [layer], { label: t("leave.canvas"), ...me.session.settings, lat: home[1], lon: home[0], zoom: 12.5 });
     pencil = new Pencil(view);
     pencil.take({ kind: "Point", corners: [], buffer_m: 500, closed: false });
     pencil.addEventListener("change", () => (me.stay = true));
@@ -60,17 +63,26 @@ export function leaveTab(me) {
       trouble.hidden = false;
       return;
     }
-    const command = { kind: "leave.ask", subject_id: me.session.principal, starts_at: starts.toISOString(), ends_at: ends.toISOString(), reason: reason.value };
-    if (!anywhere.checked) command.region = region(pencil.shape.corners[0], pencil.shape.buffer_m);
-    await me.outbox.put(command, t("leave.about", { from: clockTime(starts), until: clockTime(ends) }));
+    const body = { starts_at: starts.toISOString(), ends_at: ends.toISOString(), reason: reason.value };
+    if (!anywhere.checked) body.region = region(pencil.shape.corners[0], pencil.shape.buffer_m);
+    await me.outbox.put("/my/leaves", body, t("leave.about", { from: clockTime(starts, zone), until: clockTime(ends, zone) }));
     say(t(me.outbox.waiting.length ? "outbox.kept" : "outbox.sent"));
     me.stay = false;
     me.again();
   }
 
+  async function withdraw(leave) {
+    await me.outbox.put(at`/my/leaves/${leave.leave_id}/withdraw`, {}, t("leave.withdraw"), leave.leave_id);
+    say(t(me.outbox.waiting.length ? "outbox.kept" : "outbox.sent"));
+    me.again();
+  }
+  const mayWithdraw = (leave) => ["asked", "approved"].includes(leave.state) && Date.parse(leave.ends_at) > Date.now() && !me.outbox.waiting.some((letter) => letter.about_id === leave.leave_id);
+
   return el("div", { class: "stack" },
+    el("h1", { class: "unseen" }, t("me.leave")),
     leaves.length > 0 && el("section", { class: "panel" }, el("h2", {}, t("leave.yours")), el("ul", { class: "list" }, leaves.map((leave) =>
-      el("li", {}, `${clockTime(leave.starts_at)} – ${clockTime(leave.ends_at)}`, " ", el("strong", {}, t(`leave.${leave.state}`)), leave.reason && el("div", { class: "soft" }, leave.reason))))),
+      el("li", {}, `${clockTime(leave.starts_at, zone)} – ${clockTime(leave.ends_at, zone)}`, " ", el("strong", {}, t(`leave.${leave.state}`)), leave.reason && el("div", { class: "soft" }, leave.reason),
+        mayWithdraw(leave) && el("button", { on: { click: () => withdraw(leave) } }, t("leave.withdraw")))))),
     el("form", { class: "panel stack", on: { submit: ask } },
       el("h2", {}, t("leave.ask")),
       el("p", { class: "soft" }, t("leave.about_asking")),

@@ -1,6 +1,6 @@
 // What a person has said and the server has not yet heard: kept on the phone, sent when there is a line, in order.
 
-import { post } from "../lib/api.js";
+import { command, newId } from "../lib/api.js";
 
 const NAME = "fenceline-outbox";
 const AGAIN_MS = 20_000;
@@ -8,7 +8,7 @@ const AGAIN_MS = 20_000;
 function database() {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open(NAME, 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore("letters", { keyPath: "command_id" });
+    opening.onupgradeneeded = () => opening.result.createObjectStore("letters", { keyPath: "key" });
     opening.onsuccess = () => resolve(opening.result);
     opening.onerror = () => reject(opening.error);
   });
@@ -50,16 +50,19 @@ export class Outbox extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Keep a command, and send it as soon as may be. `about`: a line for the person, of what it is. */
-  async put(command, about) {
-    const letter = { command_id: crypto.randomUUID(), owner: this.owner, written_at: new Date().toISOString(), about, command };
+  /**
+   * Keep a command, and send it as soon as may be. `about`: a line for the person, of what it is; `about_id`: the id of
+   * what it is about.
+   */
+  async put(path, body, about, about_id = "") {
+    const letter = { key: newId(), owner: this.owner, written_at: new Date().toISOString(), path, body, about, about_id };
     await inStore("readwrite", (store) => store.put(letter));
     await this.read();
     await this.flush();
   }
 
   async drop(letter) {
-    await inStore("readwrite", (store) => store.delete(letter.command_id));
+    await inStore("readwrite", (store) => store.delete(letter.key));
     await this.read();
   }
 
@@ -81,11 +84,11 @@ export class Outbox extends EventTarget {
 
   async send(letter) {
     try {
-      const result = await post("/commands", { ...letter.command, command_id: letter.command_id });
-      return result.outcome === "refused" ? { why: result.reason } : {};
+      await command(letter.path, letter.body, letter.key);
+      return {};
     } catch (error) {
       // the server's no is an answer; no answer, an ended session or a server in trouble are not
-      return error.status >= 400 && error.status < 500 && ![401, 403, 408, 425, 429].includes(error.status) ? { why: error.message } : null;
+      return error.status >= 400 && error.status < 500 && ![401, 408, 425, 429].includes(error.status) ? { why: error.message } : null;
     }
   }
 }
