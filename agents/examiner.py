@@ -23,9 +23,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from agents.erasing import erased
 from agents.examination import Findings, Job
 from agents.facepool import Busy, FacePool
-from agents.objectstore import Damaged, Exists, Gone, Vault
+from agents.objectstore import Damaged, Gone, Vault
 from agents.sender import NotSent, Sender
 from fenceline.settings import Settings
 from pipeline.step import Emission
@@ -298,40 +299,13 @@ class Examiner:
             return
         while True:
             try:
-                done = await asyncio.to_thread(self._erased, erasure)
+                done = await asyncio.to_thread(erased, self._vault, erasure, self._now())
                 break
             except OSError as error:
                 log.warning("the object store is not there", erasure_id=erasure.erasure_id, error=type(error).__name__)
                 await asyncio.sleep(PAUSE_S)
         await self._tell(ERASURES.name, erasure.subject_id, done, event_id("erasure-done", erasure.erasure_id))
         log.info("erased", erasure_id=erasure.erasure_id, templates=done.templates, pictures=done.pictures)
-
-    def _erased(self, due: Erasure) -> Erasure:
-        """Destroy the person's key and all that it opened. What was enrolled later, under another order, stays."""
-        try:
-            templates = self._vault.gallery(due.subject_id).templates
-        except Damaged:  # it cannot be read, and need not be
-            templates = ()
-        later = tuple(one for one in templates if one.made_at > due.at)
-        objects, had_key = 0, False
-        if not later or len(later) < len(templates):  # else it was done, and the person came again since
-            objects, had_key = self._vault.forget(due.subject_id)
-        if had_key and later:
-            with suppress(Exists):
-                self._vault.make_key(due.subject_id)
-            self._vault.keep_gallery(Gallery(subject_id=due.subject_id, templates=later))
-        return Erasure(
-            erasure_id=due.erasure_id,
-            subject_id=due.subject_id,
-            event="done",
-            at=instant(self._now()),
-            reason=due.reason,
-            order_id=due.order_id,
-            by=SRC,
-            templates=len(templates) - len(later),
-            pictures=max(0, objects - bool(templates)),
-            key_destroyed=had_key or not later,  # gone, even if it was before a crash that it went
-        )
 
     async def _sweep_for_ever(self) -> None:
         while True:

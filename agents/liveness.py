@@ -9,7 +9,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 from aiokafka import TopicPartition
@@ -22,6 +22,9 @@ EXIT_STALLED = 75
 
 log = structlog.get_logger()
 
+Place = tuple[str, str, int]
+"""Agent, topic and partition."""
+
 
 class Liveness:
     """Watches the progress of `agents`; calls `stalled` with the reason when there has been none for `patience_s`."""
@@ -33,7 +36,7 @@ class Liveness:
         self._patience_s = patience_s
         self._agents = agents
         self._stalled = stalled
-        self._seen: dict[tuple[str, str, int], tuple[int, float]] = {}
+        self._seen: dict[Place, tuple[int, float]] = {}
         self._beat_at = time.monotonic()
         self.lag = 0
 
@@ -67,15 +70,22 @@ class Liveness:
         }
         async with LogReader(self._broker) as reader:
             ends = await reader.ends({TopicPartition(topic, number) for _, topic, number in wanted})
-        now = time.monotonic()
-        self._seen = {
-            place: (offset, self._seen[place][1] if self._seen.get(place, (-1, 0))[0] == offset else now)
-            for place, offset in wanted.items()
-        }
         behind = {place: ends[TopicPartition(*place[1:])] - offset for place, offset in wanted.items()}
         self.lag = sum(max(lag, 0) for lag in behind.values())
+        return self._stuck(wanted, behind, time.monotonic())
+
+    def _stuck(self, wanted: Mapping[Place, int], behind: Mapping[Place, int], now: float) -> str:
+        """Which place has stood at one offset with more behind it at every look for too long.
+
+        One that had nothing to do for an hour, and a moment ago something came, has not stood for an hour.
+        """
+        self._seen = {
+            place: self._seen[place] if self._seen.get(place, (-1, 0.0))[0] == offset else (offset, now)
+            for place, offset in wanted.items()
+            if behind[place] > 0
+        }
         for place, (offset, since) in self._seen.items():
-            if behind[place] > 0 and now - since > self._patience_s:
+            if now - since > self._patience_s:
                 return (
                     f"{'/'.join(map(str, place))} stands at {offset}, {behind[place]} behind, for {now - since:.0f} s"
                 )

@@ -68,7 +68,7 @@ def _partitions(inputs: Sequence[Topic]) -> int | None:
     return numbers.pop()
 
 
-async def _found(broker: str) -> dict[str, int]:
+async def topics_there(broker: str) -> dict[str, int]:
     """How many partitions each topic on the broker has.
 
     A topic made a moment ago is known by name before its partitions are: then ask again.
@@ -121,7 +121,7 @@ async def create_topics(settings: Settings, agents: Iterable[Agent]) -> tuple[li
     await admin.start()
     try:
         while True:
-            found = await _found(settings.broker)
+            found = await topics_there(settings.broker)
             common = _common(wanted, found, settings.partitions)
             missing = [topic for topic in wanted if topic.name not in found]
             if not missing:
@@ -180,7 +180,7 @@ async def check_topics(settings: Settings, agents: Sequence[Agent]) -> None:
         TopicsWrong: some are missing, or have different numbers of partitions.
         KafkaError: the broker is away.
     """
-    found = await _found(settings.broker)
+    found = await topics_there(settings.broker)
     read = {topic.name for agent in agents for topic in (*agent.inputs, *agent.reference)}
     needed = read | {name for agent in agents for name in (*agent.written(), agent.changelog)}
     missing = sorted(needed - found.keys())

@@ -6,8 +6,9 @@ from secrets import token_bytes
 from typing import Any, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
+from agents.topics import topics_there
 from fenceline.entries import NO_SEED, Entry
 from fenceline.history import records
 from gateway.frames import partition_of
@@ -51,6 +52,7 @@ async def load(kind: str, entries: Sequence[Entry], broker: str, seal: Seal | No
 
     Raises:
         TopicMissing: one of its topics is not there.
+        TopicsWrong: the broker does not tell of a topic's partitions.
         KafkaError: the broker is away, or did not acknowledge. What was acknowledged before stands; do it again.
     """
     found = await topics_there(broker)
@@ -81,20 +83,6 @@ async def load(kind: str, entries: Sequence[Entry], broker: str, seal: Seal | No
         return written
     finally:
         await producer.stop()
-
-
-async def topics_there(broker: str) -> dict[str, int]:
-    """How many partitions each topic has; asks without making any.
-
-    Raises:
-        KafkaError: the broker is away.
-    """
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False)
-    try:
-        await consumer.start()
-        return {name: len(consumer.partitions_for_topic(name) or ()) for name in await consumer.topics()}
-    finally:
-        await consumer.stop()
 
 
 async def _fences(broker: str) -> dict[str, Fence]:

@@ -28,6 +28,10 @@ from schemas.message import Message, Moment, encode
 from schemas.times import instant
 
 KEPT_S = 86400
+SPAN_S = 600
+MOST_IN_SPAN = 60
+"""Challenges of one person; who asks for more is no person, and would fill Redis."""
+
 REDIS_TIMEOUT_S = 2.0
 PROMPTS = 2
 
@@ -100,7 +104,7 @@ class Challenges:
         """A challenge for a person.
 
         Raises:
-            Refused: 503, Redis is away.
+            Refused: 429, the person has asked for too many; 503, Redis is away.
         """
         challenge = Challenge(
             nonce=token_urlsafe(24),
@@ -111,7 +115,12 @@ class Challenges:
         )
         keys = (_nonce_key(challenge.nonce), _checkin_key(challenge.checkin_id))
         kept_s = int(self._good_for_s) + KEPT_S
+        asked = f"fenceline:challenges:{sha256(subject_id.encode()).hexdigest()}"
         try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.set(asked, 0, ex=SPAN_S, nx=True).incr(asked)
+                if (await pipe.execute())[-1] > MOST_IN_SPAN:
+                    raise _too_many()
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.set(keys[0], encode(challenge), ex=kept_s).set(keys[1], subject_id, ex=kept_s)
                 await pipe.execute()
@@ -177,6 +186,16 @@ def _nonce_key(nonce: str) -> str:
 
 def _checkin_key(checkin_id: str) -> str:
     return f"fenceline:checkin:{sha256(checkin_id.encode()).hexdigest()}"
+
+
+def _too_many() -> Refused:
+    return Refused(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too_many_challenges",
+        f"more than {MOST_IN_SPAN} challenges in {SPAN_S // 60} minutes",
+        hint="answer one that you have, or wait",
+        retry_after_s=60,
+    )
 
 
 def _away() -> Refused:

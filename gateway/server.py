@@ -13,8 +13,9 @@ from litestar import Litestar
 from fenceline.settings import Settings
 from gateway.app import create_app
 from gateway.callbacks import callback_routes
-from gateway.checkins import Desk, Keep, checkin_routes
+from gateway.checkins import checkin_routes
 from gateway.mqtt import mqtt_source
+from gateway.reception import Keep, Reception
 from gateway.services import Background, Stuck, services_of
 
 log = structlog.get_logger()
@@ -47,9 +48,9 @@ async def serve(
     with listening_at(host, port, share_port=share_port) as listening:
         services = services_of(settings)
         source = mqtt_source(settings.mqtt_url, services) if settings.mqtt_url else None
-        desk = Desk(services, keep)
-        beside: list[Background] = [desk.run, *([source.run] if source else [])]
-        app = create_app(services, [*callback_routes(settings), *checkin_routes(desk)], beside=beside)
+        reception = Reception(services, keep)
+        beside: list[Background] = [reception.run, *([source.run] if source else [])]
+        app = create_app(services, [*callback_routes(settings), *checkin_routes(reception)], beside=beside)
         await serve_app(app, listening, services.drain)
         if services.fault is not None:
             raise Stuck(str(services.fault)) from services.fault

@@ -56,6 +56,7 @@ def command(kind: str, file: Path, all_or_nothing: bool, only_check: bool, broke
 
 def _load(kind: str, entries: list[Entry], broker: str) -> list[Written]:
     from agents.objectstore import NoMasterKey, vault_of  # noqa: PLC0415  # --help need not wait for it
+    from agents.topics import TopicsWrong  # noqa: PLC0415
 
     def seal(plan_id: str, seed: bytes) -> bytes:
         return vault_of(settings()).seal_seed(plan_id, seed)
@@ -65,7 +66,7 @@ def _load(kind: str, entries: list[Entry], broker: str) -> list[Written]:
     except NoMasterKey as error:
         click.echo(str(error), err=True)
         sys.exit(NOTHING_LOADED)
-    except TopicMissing as missing:
+    except (TopicMissing, TopicsWrong) as missing:
         click.echo(str(missing), err=True)
         sys.exit(NO_BROKER)
     except (KafkaError, OSError) as error:

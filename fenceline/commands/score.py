@@ -34,7 +34,7 @@ def explain(subject_id: str, as_json: bool, broker: str | None) -> None:
     \b
     Exit code: 0 told, 1 nothing is known of that person, 3 no broker.
     """
-    from fenceline.loading import topics_there  # noqa: PLC0415  # --help need not wait for it
+    from agents.topics import topics_there  # noqa: PLC0415  # --help need not wait for it
     from fenceline.scorebooks import reference, written  # noqa: PLC0415
     from gateway.frames import partition_of  # noqa: PLC0415
 

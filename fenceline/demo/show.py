@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 
+from fenceline.demo import checkin
 from fenceline.demo.chapters import Chapters
 from fenceline.demo.drive import Tally, drive
 from fenceline.demo.handsets import handsets
@@ -45,6 +46,7 @@ async def show(
     began_at = datetime.now(UTC)
     town = build_town(began_at, people, breaching, seed)
     story, chapters = Story(), Chapters(town.followed.subject_id, town.followed.case_ref)
+    checkin.make_key(stack)
     async with _commands(stack.broker) as give:
         watch = Watch(stack.broker, story, chapters, Office(chapters.subject_id, give), say)
         async with handsets(lambda push: watch.tell(chapters.push_seen(push.title, push.body))) as sets:
@@ -67,7 +69,12 @@ async def show(
                     group.create_task(_keep_time(ended, seconds, stack))
                     if seconds is None:
                         beside.append(group.create_task(_more_trips(town, planted, seed)))
-                        beside.append(group.create_task(_once_told(story, chapters, planted, lambda: links.tell(say))))
+
+                        async def then() -> None:
+                            await checkin.check_in(stack, town.followed, watch.tell)
+                            await links.tell(say)
+
+                        beside.append(group.create_task(_once_told(story, chapters, planted, then)))
                     tally = await drive(town, stack.urls["gateway"], tokens, PERIOD_S, ended.is_set)
                     ran_s = time.monotonic() - began
                     patience_s = LAST_LOOK_S if seconds is None else SETTLE_S
@@ -154,7 +161,7 @@ async def _more_trips(town: Town, planted: set[tuple[str, str]], seed: int) -> N
 async def _once_told(
     story: Story, chapters: Chapters, planted: set[tuple[str, str]], tell: Callable[[], Awaitable[None]]
 ) -> None:
-    """In a demo without end the way in is shown again where the eye is once the story is at its end."""
+    """In a demo without end, once the story is at its end, its person checks in, and the way in is shown again."""
     first = set(planted)
     while not story.found(first) or chapters.untold():
         await asyncio.sleep(0.5)

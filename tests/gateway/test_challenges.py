@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fenceline.embedded import embedded_redis
-from gateway.challenges import Challenges, prompts
+from gateway.challenges import MOST_IN_SPAN, Challenges, prompts
 from gateway.problems import Refused
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -87,6 +87,16 @@ def test_of_many_answers_at_once_one_wins(redis_url: str) -> None:
         fates = await asyncio.gather(*asked, return_exceptions=True)
         assert sum(fate is True for fate in fates) == 1
         assert {fate.error for fate in fates if isinstance(fate, Refused)} == {"used_nonce"}
+
+    _with(redis_url, work)
+
+
+def test_who_asks_without_end_is_refused_and_others_are_not(redis_url: str) -> None:
+    async def work(to: Challenges) -> None:
+        for _ in range(MOST_IN_SPAN):
+            await to.issue("s-greedy", NOW)
+        assert await _refused(to.issue("s-greedy", NOW)) == "too_many_challenges"
+        assert await to.issue("s-other", NOW)
 
     _with(redis_url, work)
 

@@ -230,7 +230,7 @@ def running_site(
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30.0) as client:
                 site = Site(broker, redis_url, str(client.base_url).rstrip("/"), log, process, client)
-                until(lambda: _ready(site), 40.0, "the gateway's readiness")
+                until(lambda: _ready(site), 120.0, "the gateway's readiness")
                 yield site
         finally:
             stop(process, patience_s=25.0)
