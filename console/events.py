@@ -11,10 +11,12 @@ from typing import Annotated
 from litestar import get
 from litestar.params import Parameter
 from litestar.response import Stream
+from redis.exceptions import RedisError
 
 from console.callers import ANYONE, Call, Caller, let_in, services_of_call
 from console.problems import forbidden
 from console.reading.changes import Change
+from console.reading.refusals import Away
 from console.readings import enter
 from console.services import Services
 from pipeline.credentials import Denied
@@ -72,9 +74,10 @@ async def _until(changes: AsyncIterator[Change], ends: Sequence[asyncio.Event]) 
             if any(one.done() for one in endings):
                 return
             try:
-                yield following.result()
-            except StopAsyncIteration:
-                return
+                change = following.result()
+            except (StopAsyncIteration, Away):
+                return  # the page sees the line end, says so, and comes back
+            yield change
     finally:
         waiting = [*endings, *([following] if following is not None else [])]
         for one in waiting:
@@ -85,11 +88,11 @@ async def _until(changes: AsyncIterator[Change], ends: Sequence[asyncio.Event]) 
 async def _holds(services: Services, caller: Caller) -> bool:
     try:
         services.keyring.holding(caller.credential.token_id, services.now())
-    except Denied:
+        if caller.session is None:
+            return True
+        return await services.sessions.find(caller.secret, services.now(), use=False) is not None
+    except (Denied, RedisError):
         return False
-    if caller.session is None:
-        return True
-    return await services.sessions.find(caller.secret, services.now(), use=False) is not None
 
 
 ROUTES = [events]

@@ -27,6 +27,7 @@ from pipeline.credentials import Keyring
 log = structlog.get_logger()
 
 REDIS_TIMEOUT_S = 3.0
+REDIS_CONNECTIONS = 64
 WRITE_S = 5.0
 REQUESTS_AT_ONCE = 2_000
 HEAVY_AT_ONCE = 2
@@ -100,8 +101,14 @@ def services_of(settings: Settings) -> Services:
     """The services as `settings` describe them; to be called inside the event loop, opened with `serving`."""
     metrics = Metrics("console")
     keyring = Keyring()
-    store = redis.from_url(
-        settings.redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S, max_connections=64
+    store = redis.Redis.from_pool(
+        redis.BlockingConnectionPool.from_url(
+            settings.redis_url,
+            socket_timeout=REDIS_TIMEOUT_S,
+            socket_connect_timeout=REDIS_TIMEOUT_S,
+            max_connections=REDIS_CONNECTIONS,
+            timeout=REDIS_TIMEOUT_S,
+        )
     )
     return Services(
         settings=settings,

@@ -450,7 +450,7 @@ def test_requests_made_from_the_description_are_answered_or_refused_with_reason(
             continue
 
         @settings(
-            max_examples=4,
+            max_examples=2,
             deadline=None,
             derandomize=True,
             phases=[Phase.generate],
