@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from fences.boundary import Boundaries
 from fences.crossing import passages
 from fences.index import BoxIndex, around
+from fences.nearest import Outlines
 from fences.shape import Shape, compile_shape
 from fences.survey import compile_shapes
 from schemas.message import Invalid, encode
@@ -179,6 +180,10 @@ class Atlas:
     def signed_distance_m(self, lat: Column, lon: Column, slots: Slots) -> Column:
         """Metres from each place to the boundary of the fence in its slot, negative inside; see `Boundaries`."""
         return self._boundaries.signed_distance_m(lat, lon, slots)
+
+    def outlines(self, slots: Slots) -> tuple[Outlines, Column]:
+        """For compiled loops: what `fences.nearest` reads, `slots` included as far as it can; and the slots' bounds."""
+        return self._boundaries.outlines(slots), self._boundaries.bounds
 
     def may_meet(self, lat0: Column, lon0: Column, lat1: Column, lon1: Column, slots: Slots) -> NDArray[np.bool_]:
         """Which of the straight ways between pairs of places may touch the fence in their slot; False is sure.

@@ -12,18 +12,22 @@ import shapely
 from numpy.typing import NDArray
 
 from fences import plane
+from fences.nearest import AREA as _AREA
+from fences.nearest import EARTH_M as _EARTH_M
+from fences.nearest import LINE as _LINE
+from fences.nearest import MOST_CORNERS as _INDEXED_FROM
+from fences.nearest import PLAIN_SHARE as _PLAIN_SHARE
+from fences.nearest import POINT as _POINT
+from fences.nearest import Corners, Outlines, signed_of
 from fences.shape import Shape
 
 Column = NDArray[np.float64]
 Slots = NDArray[np.int64]
 
-_AREA, _LINE, _POINT = 0, 1, 2
 _KINDS = {"area": _AREA, "line": _LINE, "point": _POINT}
-_PREPARED_FROM, _INDEXED_FROM = 32, 512
-# Vertices from which GEOS's prepared forms pay, for inside or not and for the nearest place (measured).
-_PLAIN_SHARE = 0.002  # the error that may be left in the distance to a far boundary
+_PREPARED_FROM = 32
+# Vertices from which GEOS's prepared form pays, for inside or not (measured); for the nearest place _INDEXED_FROM.
 _SURE_M = 0.002  # the error that may be left near a buffer's boundary
-_EARTH_M = 6371008.8
 _FAR_PIECE_M, _CLOSE_PIECE_M = 20_000.0, 200.0
 
 
@@ -40,6 +44,10 @@ class Boundaries:
         self._drawn = np.empty(16, object)
         self._edge = np.empty(16, object)  # made when first needed
         self._has_edge = np.zeros(16, np.bool_)
+        self._plain = np.zeros(16, np.int8)  # what `fences.nearest` knows: 0 not yet, 1 yes, -1 cannot
+        self._first, self._count = np.zeros(16, np.int64), np.zeros(16, np.int64)
+        self._bounds = np.zeros((16, 4))
+        self._corners = Corners()
 
     def put(self, slot: int, shape: Shape) -> None:
         """Measure `slot` by `shape` from now on."""
@@ -49,6 +57,8 @@ class Boundaries:
         self._buffer_m[slot], self._x_middle[slot] = shape.buffer_m, shape.x_middle
         self._vertices[slot] = shape.vertices
         self._drawn[slot], self._edge[slot], self._has_edge[slot] = shape.drawn, None, False
+        self._plain[slot] = self._count[slot] = 0
+        self._bounds[slot] = shape.bounds
         if shape.kind == "point":
             x, y = shapely.get_x(shape.drawn), shapely.get_y(shape.drawn)
             self._lat[slot], self._lon[slot] = plane.unproject(x, y, shape.chart)
@@ -57,10 +67,14 @@ class Boundaries:
         """Forget the shape of `slot`."""
         self._drawn[slot] = self._edge[slot] = None
         self._has_edge[slot] = False
+        self._plain[slot] = self._count[slot] = 0
 
     def _grow(self, size: int) -> None:
         for name, column in list(vars(self).items()):
-            grown = np.empty(size, object) if column.dtype == object else np.zeros(size, column.dtype)
+            if not isinstance(column, np.ndarray):
+                continue
+            shape = (size, *column.shape[1:])
+            grown = np.empty(size, object) if column.dtype == object else np.zeros(shape, column.dtype)
             grown[: len(column)] = column
             setattr(self, name, grown)
 
@@ -82,9 +96,41 @@ class Boundaries:
         Exact to a centimetre for the nearest 10 km below 84 degrees, and to 1 % up to 50 km; farther it is an estimate.
         """
         away = np.empty(len(slots))
-        order = np.argsort(slots, kind="stable")  # neighbours in memory one after the other: half as long
-        away[order] = self._in_order(lat[order], lon[order], slots[order])
+        lat, lon = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+        if signed_of(self.outlines(slots), slots, lat, lon, away):
+            left = np.flatnonzero(np.isnan(away))
+            left = left[
+                np.argsort(slots[left], kind="stable")
+            ]  # neighbours in memory one after the other: half as long
+            away[left] = self._in_order(lat[left], lon[left], slots[left])
         return away
+
+    def outlines(self, slots: Slots) -> Outlines:
+        """What `fences.nearest` reads, with `slots` in it as far as it can have them."""
+        new = slots[self._plain[slots] == 0]
+        if new.size:
+            self._outline(np.unique(new))
+        return Outlines(self._plain, self._kind, self._buffer_m, self._x_middle, self._lat, self._lon, self._first,
+                        self._count, self._corners.xy)  # fmt: skip
+
+    @property
+    def bounds(self) -> Column:
+        """(slots, 4): south, west, north, east in degrees, buffer included; west or east may lie beyond 180."""
+        return self._bounds
+
+    def _outline(self, slots: Slots) -> None:
+        point = self._kind[slots] == _POINT
+        plain = (self._kind[slots] == _AREA) & (self._vertices[slots] < _INDEXED_FROM) & (self._buffer_m[slots] == 0)
+        plain &= (self._chart[slots] == plane.MERCATOR) & np.array(
+            [one is not None for one in self._drawn[slots]], np.bool_
+        )
+        self._plain[slots] = np.where(point | plain, 1, -1)
+        areas = slots[plain]
+        if areas.size:
+            self._corners.compact(np.flatnonzero(self._count), self._first, self._count)
+            first, count = np.empty(len(areas), np.int64), np.empty(len(areas), np.int64)
+            self._corners.take(self._drawn[areas], first, count)
+            self._first[areas], self._count[areas] = first, count
 
     def _in_order(self, lat: Column, lon: Column, slots: Slots) -> Column:
         away = np.empty(len(slots))

@@ -263,6 +263,17 @@ def _merged(a: Any, wa: float, b: Any, wb: float) -> None:
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def settle(s: Columns, rows: Any, lat: Any, lon: Any, clear_m: Any) -> None:
+    """No boundary that matters to `rows` (n,) is within `clear_m` of the places (lat, lon)."""
+    for i in range(len(rows)):
+        r = rows[i]
+        dlon = lon[i] - s.lon0[r]
+        dlon -= 360.0 * round(dlon / 360.0)
+        s.near_x[r], s.near_y[r] = dlon * s.east_m[r], (lat[i] - s.lat0[r]) * s.north_m[r]
+        s.clear_m[r] = clear_m[i]
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
 def advance(
     s: Columns, rows: Any, t: Any, lat: Any, lon: Any, acc: Any, p: Any,
     shown: Any, out_n: Any, out_lat: Any, out_lon: Any, out_sigma: Any, out_w: Any, out_thrown: Any,

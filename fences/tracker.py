@@ -126,6 +126,10 @@ class Tracker:
         state["near_y"] = (lat - state["lat0"]) * state["north_m"]
         state["clear_m"] = clear_m
 
+    def settle_all(self, rows: Rows, lat: Column, lon: Column, clear_m: Column) -> None:
+        """`settle` for each of `rows` (n,), none of them twice."""
+        motion.settle(self._columns, rows, lat, lon, clear_m)
+
     def recent(self, row: int) -> tuple[Column, Column, Column, Column]:
         """(t, lat, lon, accuracy_m) of the row's last fixes, oldest first, at most `motion.RING`."""
         state = self.rows[row]

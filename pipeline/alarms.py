@@ -4,6 +4,7 @@ A device repeats an alarm in fix after fix; that is one episode, told once. It e
 and what comes within the same minute as a told one is the same.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Alarms:
         self._standing: dict[int, dict[str, list[float]]] = {}
 
     def tell(
-        self, fixes: FixColumns, rows: NDArray[np.int64], activation: list[int], usable: NDArray[np.bool_]
+        self, fixes: FixColumns, rows: NDArray[np.int64], activation: Sequence[int], usable: NDArray[np.bool_]
     ) -> list[Told]:
         """Incidents of alarms in `fixes`; a fix whose position is not usable can still call for help."""
         told: list[Told] = []

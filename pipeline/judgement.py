@@ -5,6 +5,7 @@ may concern them, how deep each hypothesis lies, and from that the chance that a
 the chance reaches a half, and end where the duty is plainly kept again.
 """
 
+from array import array
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
@@ -12,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fences import motion
-from fences.evidence import VerdictRule, chance_broken, crossing_time
+from fences.evidence import VerdictRule, crossing_time
 from fences.tracker import MotionModel, Sightings, Tracker
 from pipeline.breaches import Ground, Teller
 from pipeline.duties import NEVER, STALE_S, Breach, Concern, Duties
+from pipeline.edits import Edits
+from pipeline.nearby import Depths, Nearby, Pairs, metres
 from pipeline.passages import passages
 from pipeline.reference import Reference
 from pipeline.step import Emission
@@ -60,17 +63,6 @@ class Told(NamedTuple):
     emission: Emission
 
 
-class Pairs(NamedTuple):
-    """Sightings and duties that may concern them. `of` (p,): which sighting; `chance`: that the duty is broken there;
-    `depth_m`: of the likeliest hypothesis; `span` the pairs of sighting j are span[j] to span[j + 1]."""
-
-    of: Numbers
-    duty: Numbers
-    chance: Column
-    depth_m: Column
-    span: Numbers
-
-
 class Judgement:
     """The verdicts on a core's activations. `activation[row]`: which one a row is about."""
 
@@ -79,7 +71,11 @@ class Judgement:
         self.duties = Duties(reference)
         self.teller = Teller(reference, rule_version)
         self.tracker = Tracker(model, rule.tolerance_m + MARGIN_M, SIGMAS)
-        self.activation: list[int] = []
+        self.activation = array("q")
+        self.nearby = Nearby(reference)
+        self._edits = Edits(reference)
+        self._calm: dict[int, float] = {}  # until when no edge of a row's concerns comes, as known at `_calm_as_of`
+        self._calm_as_of = 0
         self._stamp = np.zeros(0, np.int64)
         self.concerns: dict[int, dict[int, Concern]] = {}
         self.shown = 0
@@ -120,116 +116,112 @@ class Judgement:
         self.tracker.reserve(count)
         if len(self._stamp) < len(self.tracker.rows):
             self._stamp = np.zeros(len(self.tracker.rows), np.int64)
+            self.nearby.reserve(len(self.tracker.rows))
+
+    def slots(self, rows: Numbers) -> Numbers:
+        """The activations of `rows`, by slot."""
+        return np.asarray(np.frombuffer(self.activation, np.int64)[rows])
+
+    def renew(self, row: int) -> None:
+        """Remember nothing of `row` that could be known anew: its state was replaced."""
+        self.nearby.forget(row)
+        self._calm.pop(row, None)
+
+    def catch_up(self) -> None:
+        """Look anew at those whom an edit of the reference may concern."""
+        self._edits.catch_up(self.tracker.rows, self.activation, self.nearby)
 
     def judge_round(self, fixes: Judged) -> list[Told]:
         """What follows from one of `rounds`."""
         told: list[Told] = []
+        self.catch_up()
         seen = self.tracker.advance(fixes.rows, fixes.t, fixes.lat, fixes.lon, fixes.accuracy_m)
         self.shown += len(seen.at)
         if not len(seen.at):
             return told
         columns: list[Any] = [column[seen.at] for column in fixes]
         of = Judged(*columns)
-        pairs = self._pairs(of, seen)
-        speaks = pairs.chance >= 0.5
-        last_of_row = dict(zip(of.rows.tolist(), range(len(of.rows)), strict=True))
-        for j in self._remarkable(of.rows, pairs, speaks):
-            told += self._consider(j, of, seen, pairs, last=last_of_row[int(of.rows[j])] == j)
-        told += [Told(int(of.place[j]), one) for j, one in passages(self, of, seen)]
-        self._settle(of, seen, pairs, last_of_row)
+        best = seen.weight.argmax(axis=1)
+        pairs = self._pairs(of, seen, best)
+        stirred = np.zeros(len(of.rows), np.bool_)
+        stirred[pairs.of[pairs.chance >= 0.5]] = True
+        self._stamp[of.rows] = np.arange(len(of.rows))
+        last = self._stamp[of.rows] == np.arange(len(of.rows))
+        for j in self._remarkable(of.rows, stirred):
+            told += self._consider(j, of, seen, pairs, last=bool(last[j]))
+        told += [Told(int(of.place[j]), one) for j, one in passages(self, of, seen, best)]
+        self._settle(of, seen, best, pairs, last)
         return told
 
-    def _remarkable(self, rows: Numbers, pairs: Pairs, speaks: NDArray[np.bool_]) -> Iterator[int]:
+    def _remarkable(self, rows: Numbers, stirred: NDArray[np.bool_]) -> Iterator[int]:
         """The sightings at which something may change, in order: none of a row before its first."""
-        stirred = np.zeros(len(rows), np.bool_)
-        stirred[pairs.of[speaks]] = True
-        awake = set(rows[stirred].tolist()) | self.concerns.keys()
-        for j, row in enumerate(rows.tolist()):
-            if row in awake and (stirred[j] or row in self.concerns):
+        watched = self.tracker.rows["watched"]
+        awake = watched[rows] != 0  # all with concerns, and some more
+        awake[stirred] = True
+        if not awake.all() and stirred.any():
+            awake |= np.isin(rows, rows[stirred])
+        each = np.flatnonzero(awake)
+        for j, row, now in zip(each.tolist(), rows[each].tolist(), stirred[each].tolist(), strict=True):
+            if now or row in self.concerns:
                 yield j
 
     # which duties, how deep
 
-    def _pairs(self, of: Judged, seen: Sightings) -> Pairs:
-        reference, m = self.reference, len(of.rows)
-        best = seen.weight.argmax(axis=1)
-        each = np.arange(m)
+    def _pairs(self, of: Judged, seen: Sightings, best: Numbers) -> Pairs:
+        each = np.arange(len(of.rows))
         lat, lon = seen.lat[each, best], seen.lon[each, best]
-        activation = np.array([self.activation[row] for row in of.rows.tolist()], np.int64)
-        agency = reference.activations.agency[activation].astype(np.int64)
-        apart = np.where(seen.weight > 0, _metres(lat[:, None], lon[:, None], seen.lat, seen.lon), 0.0)
-        reach = REACH_M + (apart + np.where(seen.weight > 0, SIGMAS * seen.sigma_m, 0.0)).max(axis=1)
-        near, zones = reference.zones_near(agency, lat, lon, reach)
-        fixed: dict[int, list[int]] = {}
-        own_of: list[int] = []
-        own: list[int] = []
-        for n, row in enumerate(of.rows.tolist()):
-            duties = fixed.get(row)
-            if duties is None:
-                duties = fixed[row] = list(
-                    dict.fromkeys(reference.fixed_duties(int(activation[n])) + list(self.concerns.get(row, ())))
+        known = self.reference.activations
+        agency = known.agency[self.slots(of.rows)].astype(np.int64)
+        apart = np.where(seen.weight > 0, metres(lat[:, None], lon[:, None], seen.lat, seen.lon), 0.0)
+        spread = (apart + np.where(seen.weight > 0, SIGMAS * seen.sigma_m, 0.0)).max(axis=1)
+        within = self.nearby.look_up(of.rows, agency, lat, lon, spread + MARGIN_M, REACH_M, self._always)
+        whole = self.tracker.rows["watched"][of.rows] != 0
+        pairs = self.nearby.pairs(
+            of.rows, of.t, seen, best, REACH_M + spread, whole, self.rule.tolerance_m, self._eased_by(of, seen)
+        )
+        np.minimum(pairs.clear_m, np.minimum(within, REACH_M), out=pairs.clear_m)
+        return pairs
+
+    def _always(self, row: int) -> list[int]:
+        """The duties of a row wherever it is, and those that it gives reason to look at."""
+        return self.reference.fixed_duties(self.activation[row]) + list(self.concerns.get(row, ()))
+
+    def _eased_by(self, of: Judged, seen: Sightings) -> Any:
+        """What eases depths of duties to stay in where leave opens a region: out of both. None: nobody is on leave."""
+        on_leave = self._edits.on_leave(self.slots(of.rows))
+        if not on_leave.any():
+            return None
+
+        def eased(found: Depths, of_pair: Numbers, duty: Numbers) -> Column:
+            j, depth = of_pair[found.pair], found.depth_m
+            mine = np.flatnonzero(on_leave[j])
+            rows, duties = of.rows[j], duty[found.pair]
+            for row, one in dict.fromkeys(zip(rows[mine].tolist(), duties[mine].tolist(), strict=True)):
+                properties = self.reference.fence(one).properties
+                if properties.rule != "stay_in":
+                    continue
+                those = mine[(rows[mine] == row) & (duties[mine] == one)]
+                subject_id = self.duties.subject(self.activation[row])
+                a, b = j[those], found.k[those]
+                away = self.reference.leaves.distance_m(
+                    subject_id, properties.fence_id, seen.lat[a, b], seen.lon[a, b], of.t[a]
                 )
-            own_of += [n] * len(duties)
-            own += duties
-        who = np.concatenate([near, np.array(own_of, np.int64)])
-        duty = np.concatenate([zones, np.array(own, np.int64)])
-        # one order, each once
-        width = int(duty.max(initial=0)) + 1
-        both = np.unique(who * width + duty)
-        who, duty = both // width, both % width
-        holds = reference.in_force(duty, of.t[who])
-        pair, k = np.nonzero((seen.weight[who] > 0) & (holds[:, None] | (np.arange(seen.weight.shape[1]) == 0)))
-        j = who[pair]
-        depth = reference.depth_m(seen.lat[j, k], seen.lon[j, k], duty[pair])
-        depth = self._eased(depth, j, k, pair, duty, of, seen)
-        chance = chance_broken(
-            depth, seen.sigma_m[j, k], seen.weight[j, k], pair, len(who), self.rule.tolerance_m
-        )  # fmt: skip
-        chance[~holds] = 0.0
-        likeliest = np.full(len(who), np.inf)
-        main = (k == best[j]) | ~holds[pair]
-        likeliest[pair[main]] = depth[main]
-        # deep in a zone that is only to hold later: no boundary will be crossed, so keep looking
-        likeliest[~holds & (likeliest > 0) & (reference.ends(duty) > of.t[who])] = 0.0
-        return Pairs(who, duty, chance, likeliest, np.searchsorted(who, np.arange(m + 1)))
-
-    def _eased(
-        self, depth: Column, j: Numbers, k: Numbers, pair: Numbers, duty: Numbers, of: Judged, seen: Sightings
-    ) -> Column:
-        """Depths of duties to stay in where leave opens a region: out of both."""
-        leaves, reference = self.reference.leaves, self.reference
-        eased = set()
-        for row in set(of.rows.tolist()):
-            subject_id = self.duties.subject(self.activation[row])
-            if subject_id in leaves:
-                eased.add(row)
-        if not eased:
+                # a leave to be anywhere eases the duty itself; here only regions do
+                depth[those] = np.where(np.isneginf(away), depth[those], np.minimum(depth[those], away))
             return depth
-        mine = np.isin(of.rows[j], list(eased))
-        for row, one in {(int(of.rows[a]), int(b)) for a, b in zip(j[mine], duty[pair[mine]], strict=True)}:
-            properties = reference.fence(one).properties
-            if properties.rule != "stay_in":
-                continue
-            those = np.flatnonzero((of.rows[j] == row) & (duty[pair] == one))
-            subject_id = self.duties.subject(self.activation[row])
-            a, b = j[those], k[those]
-            away = leaves.distance_m(subject_id, properties.fence_id, seen.lat[a, b], seen.lon[a, b], of.t[a])
-            # a leave to be anywhere eases the duty itself; here only regions do
-            depth[those] = np.where(np.isneginf(away), depth[those], np.minimum(depth[those], away))
-        return depth
 
-    def _settle(self, of: Judged, seen: Sightings, pairs: Pairs, last_of_row: dict[int, int]) -> None:
+        return eased
+
+    def _settle(self, of: Judged, seen: Sightings, best: Numbers, pairs: Pairs, last: NDArray[np.bool_]) -> None:
         """Remember for each row seen how far the nearest boundary is, and watch those with concerns."""
-        clear = np.full(len(of.rows), REACH_M)
-        np.minimum.at(clear, pairs.of, np.abs(pairs.depth_m))
-        best = seen.weight.argmax(axis=1)
-        watched = self.tracker.rows["watched"]
-        for row, j in last_of_row.items():
-            watched[row] = row in self.concerns or self._on_leave(row)
-            self.tracker.settle(row, float(seen.lat[j, best[j]]), float(seen.lon[j, best[j]]), float(clear[j]))
-
-    def _on_leave(self, row: int) -> bool:
-        return self.duties.subject(self.activation[row]) in self.reference.leaves
+        at = np.flatnonzero(last)
+        rows = of.rows[at]
+        watched = self._edits.on_leave(self.slots(rows))
+        if self.concerns:
+            concerns = self.concerns
+            watched |= np.fromiter((row in concerns for row in rows.tolist()), np.bool_, len(rows))
+        self.tracker.rows["watched"][rows] = watched
+        self.tracker.settle_all(rows, seen.lat[at, best[at]], seen.lon[at, best[at]], pairs.clear_m[at])
 
     # verdicts
 
@@ -237,22 +229,47 @@ class Judgement:
         row, t = int(of.rows[j]), float(of.t[j])
         place, settled = int(of.place[j]), float(of.settled_s[j])
         concerns = self.concerns.setdefault(row, {})
-        for duty in list(concerns):
-            for emission in self.edges(row, concerns[duty], t, settled):
-                yield Told(place, emission)
-        for p in range(pairs.span[j], pairs.span[j + 1]):
-            duty, chance = int(pairs.duty[p]), float(pairs.chance[p])
+        if concerns and not self._is_calm(row, concerns, t):
+            for duty in list(concerns):
+                for emission in self.edges(row, concerns[duty], t, settled):
+                    yield Told(place, emission)
+            self._calm.pop(row, None)
+        begin, end = int(pairs.span[j]), int(pairs.span[j + 1])
+        duties, chances = pairs.duty[begin:end].tolist(), pairs.chance[begin:end].tolist()
+        for p, (duty, chance) in enumerate(zip(duties, chances, strict=True), begin):
             concern = concerns.get(duty)
             if concern is None:
                 if chance < 0.5:
                     continue
                 concern = concerns[duty] = Concern(duty=duty, seen_s=t, course=[])
+                self._calm.pop(row, None)
             for emission in self._weigh(row, concern, chance, float(pairs.depth_m[p]), j, of, seen):
                 yield Told(place, emission)
             if not concern.broken and (chance <= self.rule.close_at or not self._alive(concern, t)):
                 concerns.pop(duty, None)
         if not concerns:
             self.concerns.pop(row, None)
+            self._calm.pop(row, None)
+
+    def _is_calm(self, row: int, concerns: dict[int, Concern], t: float) -> bool:
+        """Whether judging the edges of the row's concerns up to `t` would say nothing."""
+        if self._calm_as_of != len(self.reference.edits):
+            self._calm.clear()
+            self._calm_as_of = len(self.reference.edits)
+        until = self._calm.get(row)
+        if until is None:
+            until = self._calm[row] = self._calm_until(row, concerns)
+        return t < until
+
+    def _calm_until(self, row: int, concerns: dict[int, Concern]) -> float:
+        activation, first = self.activation[row], NEVER
+        for concern in concerns.values():
+            if self._lost(activation, concern) is not None:
+                return -NEVER
+            edge = self.duties.next_edge(activation, concern.duty, concern.seen_s)
+            if edge is not None:
+                first = min(first, edge.at_s)
+        return first
 
     def _alive(self, concern: Concern, t: float) -> bool:
         return self.reference.span(concern.duty)[1] > t
@@ -285,14 +302,14 @@ class Judgement:
             concern.crossed_s = min(self._crossed(now_at, concern.entered_s, back=False), t)
         if concern.breach is not None:
             concern.breach.deepest_m = max(concern.breach.deepest_m, depth)
-        holds = self.duties.holds(activation, concern.duty, t)
-        if concern.broken and holds and concern.breach is None and not back:
+        opens = concern.broken and concern.breach is None and not back
+        if opens and self.duties.holds(activation, concern.duty, t):
             now_at = now_at or self._ground(row, concern.duty, j, of, seen)
             since = self.duties.held_since(activation, concern.duty, concern.crossed_s, t)
             yield self._open(
                 activation, concern, now_at, since, settled, bool(of.late[j]), edge=since > concern.crossed_s
             )
-            concern.breach.deepest_m = depth  # type: ignore[attr-defined]
+            concern.breach.deepest_m = depth  # type: ignore[union-attr]
         elif back:
             concern.broken = False
             if concern.breach is not None:
@@ -398,9 +415,3 @@ class Judgement:
                 if edge is not None:
                     first = min(first, edge.at_s)
         return first
-
-
-def _metres(lat0: Column, lon0: Column, lat1: Column, lon1: Column) -> Column:
-    """Roughly how far places are apart."""
-    east = ((lon1 - lon0 + 180.0) % 360.0 - 180.0) * np.cos(np.radians(lat0))
-    return np.asarray(111_500.0 * np.hypot(lat1 - lat0, east))

@@ -149,6 +149,7 @@ class LateTracks:
             shadow.reserve(gap.shadow + 1)
         shadow.activation[gap.shadow] = self._live.activation[row]
         shadow.tracker.load(gap.shadow, gap.tracked)
+        shadow.renew(gap.shadow)
         if gap.concerns:
             shadow.concerns[gap.shadow] = {one.duty: _copied(one) for one in gap.concerns}
         shadow.tracker.rows["watched"][gap.shadow] = 1
@@ -211,6 +212,7 @@ class LateTracks:
             same = mine is not None and mine.breach is not None and mine.breach.breach_id == incident.breach_id
             if same and mine is not None and concern.broken and concern.breach is None:
                 concern.breach = _copied(mine).breach
+                self._live.renew(row)
 
     def _drop(self, row: int, breach_id: str) -> bool:
         for concern in self._concerns(row).values():

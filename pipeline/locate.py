@@ -366,12 +366,7 @@ class LocateCore:
             return
         self._caught_up += len(edits)
         self.vitals.changed({slot for kind, slot in edits if kind == "activation"})
-        rows = self.judgement.tracker.rows
-        rows["clear_m"] = 0.0
-        if any(kind == "leaves" for kind, _ in edits):
-            for row in range(len(self)):
-                if self.judgement.duties.subject(self.judgement.activation[row]) in self.reference.leaves:
-                    rows["watched"][row] = 1
+        self.judgement.catch_up()
         for row in self.judgement.concerns:
             self._schedule(row)
 
@@ -390,6 +385,7 @@ class LocateCore:
         self.order.load(row, saved.order, [Waiting(one.t, one) for one in saved.waiting], saved.clock_s)
         if saved.concerns:
             self.judgement.concerns[row] = {concern.duty: concern for concern in saved.concerns}
+        self.judgement.renew(row)
         self.late.load(row, saved.extra)
         self.alarms.load(row, saved.alarms)
         self.vitals.load(row, saved.vitals)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fences import motion, plane
 from fences.atlas import STAY_IN
@@ -21,44 +22,41 @@ from schemas.times import from_epoch
 if TYPE_CHECKING:
     from pipeline.judgement import Judged, Judgement
 
+Column = NDArray[np.float64]
+
 LONGEST_S = 180.0
 BESIDE = 0.08
 """How far beside the straight line a real way runs, as a share of its length (one sigma, in its middle)."""
 SURE = 0.75
 
 
-def passages(judgement: "Judgement", of: "Judged", seen: Sightings) -> Iterator[tuple[int, Emission]]:
-    """(place among the sightings, `passage` incident) of ways that end at sightings."""
+def passages(
+    judgement: "Judgement", of: "Judged", seen: Sightings, best: NDArray[np.int64]
+) -> Iterator[tuple[int, Emission]]:
+    """(place among the sightings, `passage` incident) of ways that end at sightings; `best`: their heaviest
+    hypotheses."""
     reference, tracker = judgement.reference, judgement.tracker
     if not reference.has_zones:
         return
     rows, ring = of.rows, tracker.rows
     each = np.arange(len(rows))
-    best = seen.weight.argmax(axis=1)
     believed = (seen.thrown[each, best] & 3 == 0) & (seen.weight[each, best] > 0.5)
     # the fix before each, from what is remembered of the row
-    back = np.ones(len(rows), np.int64)
-    for j in range(len(rows) - 2, -1, -1):
-        if rows[j] == rows[j + 1]:
-            back[j] = back[j + 1] + 1
-    believed &= (back < motion.RING) & (ring["count"][rows] > back)
+    ends = np.flatnonzero(np.append(rows[1:] != rows[:-1], True))
+    back = ends[np.searchsorted(ends, each)] - each + 1
+    count = ring["count"][rows].astype(np.int64)
+    believed &= (back < motion.RING) & (count > back)
     those = np.flatnonzero(believed)
     if not len(those):
         return
-    count = ring["count"][rows[those]].astype(np.int64)
-    place = (count - 1 - back[those]) % motion.RING
+    place = (count[those] - 1 - back[those]) % motion.RING
     t0 = ring["ring_t"][rows[those], place]
+    soon = (of.t[those] - t0 <= LONGEST_S) & (of.t[those] > t0)
+    those, t0, place = those[soon], t0[soon], place[soon]
     lat0 = ring["ring_lat"][rows[those], place] / 1e7
     lon0 = ring["ring_lon"][rows[those], place] / 1e7
-    soon = (of.t[those] - t0 <= LONGEST_S) & (of.t[those] > t0)
-    those, t0, lat0, lon0 = those[soon], t0[soon], lat0[soon], lon0[soon]
     lat1, lon1 = of.lat[those], of.lon[those]
-    activation = np.array([judgement.activation[row] for row in rows[those].tolist()], np.int64)
-    agency = reference.activations.agency[activation].astype(np.int64)
-    way, duty = reference.zones_between(agency, lat0, lon0, lat1, lon1)
-    own = [(n, one) for n, act in enumerate(activation.tolist()) for one in reference.fixed_duties(act)
-           if reference.atlas(one).rule[one >> 1] != STAY_IN]  # fmt: skip
-    pairs = sorted({*zip(way.tolist(), duty.tolist(), strict=True), *own})
+    pairs = _zones_on(judgement, rows[those], lat0, lon0, lat1, lon1)
     if not pairs:
         return
     # A boundary lies between two places outside only if both are nearer to it than they are to each other.
@@ -75,6 +73,26 @@ def passages(judgement: "Judgement", of: "Judged", seen: Sightings) -> Iterator[
         )  # fmt: skip
         if emission is not None:
             yield j, emission
+
+
+def _zones_on(
+    judgement: "Judgement", rows: NDArray[np.int64], lat0: Column, lon0: Column, lat1: Column, lon1: Column
+) -> list[tuple[int, int]]:
+    """Pairs (way, duty to keep out of) that may meet, in order, each once."""
+    reference = judgement.reference
+    length = plane.distance_m(lat0, lon0, lat1, lon1)
+    known = judgement.nearby.ways(rows, lat0, lon0, lat1, lon1, length)
+    pairs = {*zip(known.way.tolist(), known.duty.tolist(), strict=True)}
+    if len(known.left):
+        left = known.left
+        slots = judgement.slots(rows[left])
+        agency = reference.activations.agency[slots].astype(np.int64)
+        way, duty = reference.zones_between(agency, lat0[left], lon0[left], lat1[left], lon1[left])
+        pairs |= {*zip(left[way].tolist(), duty.tolist(), strict=True)}
+        for n, slot in zip(left.tolist(), slots.tolist(), strict=True):
+            fixed = reference.fixed_duties(slot)
+            pairs |= {(n, one) for one in fixed if reference.atlas(one).rule[one >> 1] != STAY_IN}
+    return sorted(pairs)
 
 
 def _passage(

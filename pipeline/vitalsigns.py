@@ -6,7 +6,6 @@ nothing is said of silence.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +18,13 @@ from pipeline.reference import Reference
 from pipeline.step import Emission
 from pipeline.tidings import Who
 from pipeline.vitals import VitalRules, Vitals
+from schemas.fix import Fix
 from schemas.times import from_epoch
 
 Numbers = NDArray[np.int64]
 
 _SATELLITE_PROVIDERS = ("gnss", "gps")
 _LEAST_SATELLITES = 4
-_SAID = attrgetter("provider", "satellites", "battery_pct", "charging", "mock", "alarms", "carrier", "cell_id")
 _LAST_S = 253402300799.0  # the end of the year 9999
 _CHARGING = {None: UNKNOWN, False: NO, True: YES}
 
@@ -133,27 +132,33 @@ def _reports(
     fixes: FixColumns, rows: Numbers, at: Numbers
 ) -> tuple[Reports, Sequence[str | None] | None, Sequence[str | None] | None]:
     chosen = fixes.fixes if len(at) == len(fixes.fixes) else [fixes.fixes[place] for place in at.tolist()]
-    # one look at each fix, and no more at what no fix of the batch says
-    providers, satellites, battery, charging, mock, alarms, carriers, cells = zip(*map(_SAID, chosen), strict=True)
-    none = np.zeros(len(chosen), np.bool_)
-    alarmed = any(alarms)
-    plain = set(providers) <= set(_SATELLITE_PROVIDERS)
-    sky = [True] * len(chosen) if plain else [_by_satellite(*one) for one in zip(providers, satellites, strict=True)]
+    # a list for each field: a tuple for each fix would keep the garbage collector busy
+    providers = {fix.provider for fix in chosen}
+    charging = [fix.charging for fix in chosen]
+    mock = [fix.mock for fix in chosen]
+    carriers = [fix.carrier for fix in chosen]
+    cells = [fix.cell_id for fix in chosen]
+    alarmed = [place for place, fix in enumerate(chosen) if fix.alarms]
+    plain = providers <= set(_SATELLITE_PROVIDERS)
+    low, off = np.zeros(len(chosen), np.bool_), np.zeros(len(chosen), np.bool_)
+    for place in alarmed:
+        low[place] = "low_battery" in chosen[place].alarms
+        off[place] = "power_off" in chosen[place].alarms
     reports = Reports(
         rows=rows,
         fix_ms=np.round(fixes.t[at] * 1000).astype(np.int64),
         received_ms=np.round(fixes.received_s[at] * 1000).astype(np.int64),
         lat=fixes.lat[at],
         lon=fixes.lon[at],
-        satellite=np.array(sky, np.bool_),
-        battery_pct=np.array(battery, np.float64),
+        satellite=np.ones(len(chosen), np.bool_) if plain else np.array([_by_satellite(fix) for fix in chosen]),
+        battery_pct=np.array([fix.battery_pct for fix in chosen], np.float64),
         charging=np.array([_CHARGING[one] for one in charging], np.int8),
-        low_alarm=np.array(["low_battery" in names for names in alarms], np.bool_) if alarmed else none,
-        power_off=np.array(["power_off" in names for names in alarms], np.bool_) if alarmed else none,
-        mock=np.array(mock, np.bool_),
+        low_alarm=low,
+        power_off=off,
+        mock=np.array(mock, np.bool_) if any(mock) else np.zeros(len(chosen), np.bool_),
     )
     return reports, carriers if any(carriers) else None, cells if any(cells) else None
 
 
-def _by_satellite(provider: str | None, satellites: int | None) -> bool:
-    return provider in _SATELLITE_PROVIDERS or (provider is None and (satellites or 0) >= _LEAST_SATELLITES)
+def _by_satellite(fix: Fix) -> bool:
+    return fix.provider in _SATELLITE_PROVIDERS or (fix.provider is None and (fix.satellites or 0) >= _LEAST_SATELLITES)

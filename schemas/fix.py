@@ -16,8 +16,10 @@ ALARMS = ("tamper", "sos", "low_battery", "power_off", "jamming", "fall", "geofe
 """Alarm names that Fenceline knows; others pass through untouched and are shown, not judged."""
 
 
-class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Fix(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A position of `device_id` at `fix_time`; on the topic `fixes` keyed by `device_id`.
+
+    Holds nothing that could hold it, so that the garbage collector need not look (`gc`).
 
     Not a `Message`: a hundred thousand of these are read a second, so times stay what msgspec reads.
     Whoever builds one passes `Instant`s.

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from fences.plane import A_M
@@ -23,7 +24,9 @@ EAST_M = A_M * math.radians(1) * math.cos(math.radians(LAT)) * 1.0008
 T0 = 1_790_000_000.0
 PERIOD_S = 10.0
 PER_KM2 = 2.0
-RESTING, WALKING = 0.85, 0.09
+HOME_M, ZONE_M = 500.0, 300.0
+WALKING = 0.6
+"""Share of those who move that walk; the others drive."""
 Column = NDArray[np.float64]
 
 
@@ -54,16 +57,24 @@ class Town:
         return np.floor(t * 1000) / 1000, LAT + there[:, 1] / NORTH_M, LON + there[:, 0] / EAST_M
 
 
-def build(fences: int, devices: int, dense: float = 1.0, seed: int = 5) -> Town:
-    """A town with so many fences and devices; `dense` times as many fences near a place."""
+def build(fences: int, devices: int, dense: float = 1.0, moving: float = 0.15, seed: int = 5) -> Town:
+    """A town with so many fences and devices; `dense` times as many fences near a place. `moving`: the share of people
+    who go out and back all the time, past their home's fence and through zones."""
     rng = np.random.default_rng(seed)
     side = math.sqrt(fences / PER_KM2 / dense) * 1000
     middle = rng.uniform(-side / 2, side / 2, (fences, 2))
     homes = max(fences // 2, 1)
     lives = rng.integers(0, homes, devices)
-    radius = 500 * np.sqrt(rng.uniform(0, 1, devices))
+    radius = HOME_M * np.sqrt(rng.uniform(0, 1, devices))
     angle = rng.uniform(0, 2 * math.pi, devices)
     home = middle[lives] + np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None]
+    zones = shapely.STRtree(shapely.points(middle[homes:]))
+    for _ in range(50):  # nobody sleeps where it is forbidden, or on the edge of where it is allowed
+        bad = np.unique(zones.query(shapely.points(home), "dwithin", ZONE_M * 1.2 + 60)[0])
+        bad = np.union1d(bad, np.flatnonzero(radius > HOME_M - 60))
+        radius[bad] = HOME_M * np.sqrt(rng.uniform(0, 1, len(bad)))
+        turn = rng.uniform(0, 2 * math.pi, len(bad))
+        home[bad] = middle[lives[bad]] + np.stack([np.cos(turn), np.sin(turn)], axis=1) * radius[bad, None]
     names = [f"bracelet-{n:07d}" for n in range(devices)]
     known = Reference()
     who: dict[int, list[str]] = {}
@@ -77,7 +88,7 @@ def build(fences: int, devices: int, dense: float = 1.0, seed: int = 5) -> Town:
                        starts_at=from_epoch(T0 - 86400), expected_period_s=PERIOD_S)
         )  # fmt: skip
     kind = rng.uniform(0, 1, devices)
-    speed = np.where(kind < RESTING, 0.0, np.where(kind < RESTING + WALKING, 1.3, 12.0))
+    speed = np.where(kind >= moving, 0.0, np.where(kind < moving * WALKING, 1.3, 12.0))
     return Town(known, names, home, speed, rng.uniform(0, 2 * math.pi, devices), rng, rng.normal(0, 6.0, (devices, 2)))
 
 
@@ -88,13 +99,13 @@ def _degrees(place: Column) -> list[float]:
 def _home(number: int, place: Column, subjects: list[str]) -> Fence:
     return convert(
         {"type": "Feature", "geometry": {"type": "Point", "coordinates": _degrees(place)},
-         "properties": {"fence_id": f"home-{number}", "rule": "stay_in", "datum": "wgs84", "buffer_m": 500.0,
+         "properties": {"fence_id": f"home-{number}", "rule": "stay_in", "datum": "wgs84", "buffer_m": HOME_M,
                         "subjects": subjects, "agency": "a"}}, Fence)  # fmt: skip
 
 
 def _zone(number: int, place: Column, rng: np.random.Generator) -> Fence:
     angle = np.linspace(0, 2 * math.pi, 8, endpoint=False)
-    radius = rng.uniform(100, 300) * rng.uniform(0.8, 1.2, 8)
+    radius = rng.uniform(100, ZONE_M) * rng.uniform(0.8, 1.2, 8)
     ring = place + np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None]
     positions = [_degrees(one) for one in [*ring, ring[0]]]
     return convert(

@@ -13,7 +13,6 @@ class Breach(Message, frozen=True, kw_only=True):
 
     breach_id: Id
     subject_id: Id
-    activation_id: str = ""
     agency: str = ""
     fence_id: str = ""
     fence_name: str = ""
@@ -48,8 +47,7 @@ def breach_places(breach: Breach) -> Places:
     since_s = 0.0 if breach.since is None else breach.since.timestamp()
     places: Places = {(of_subject("breaches", breach.subject_id), name): since_s}
     if breach.until is None and not breach.withdrawn:
-        member = joined(breach.subject_id, joined(breach.activation_id, name))
-        places[index("breaches-open", breach.agency), member] = since_s
+        places[index("breaches-open", breach.agency), joined(breach.subject_id, name)] = since_s
     else:
         places[age("breaches"), name] = since_s if breach.until is None else breach.until.timestamp()
     return places
@@ -93,7 +91,6 @@ def _breach(draft: Draft, row: tuple[str, str], incident: Incident) -> None:
         case "breach.opened":
             changes = {
                 "agency": incident.agency,
-                "activation_id": incident.activation_id,
                 "fence_id": incident.fence_id,
                 "fence_name": incident.fence_name,
                 "since": incident.occurred_at,
