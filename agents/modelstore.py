@@ -5,8 +5,11 @@ was. The offsets and the epoch are watched, so a process that lost a partition, 
 nothing.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,9 +19,12 @@ from redis.exceptions import WatchError
 
 from pipeline.readmodel import layout
 from pipeline.readmodel.draft import Draft, Row, Told
+from pipeline.readmodel.positions import unpack
 
 REDIS_TIMEOUT_S = 10.0
 DROP_AT_ONCE = 500
+LOCK_S = 30
+LOCKED_PAUSE_S = 0.1
 
 Offsets = dict[TopicPartition, int | None]
 """The next offset to be projected of each partition; None: none was yet."""
@@ -26,6 +32,10 @@ Offsets = dict[TopicPartition, int | None]
 
 class Superseded(Exception):
     """Another projects these partitions now, or the model was emptied: begin anew from what Redis says."""
+
+
+class Outdated(Exception):
+    """The model is kept by a newer version of this program."""
 
 
 class ModelStore:
@@ -41,9 +51,72 @@ class ModelStore:
         await self.redis.aclose()
 
     async def epoch(self) -> str:
-        """The name of the model as it was begun; begins one if there is none."""
-        await self.redis.set(layout.EPOCH, uuid4().hex, nx=True)
-        return str((await self.redis.get(layout.EPOCH)).decode())
+        """The name of the model as it was begun; begins one if there is none, or only one of an older version.
+
+        Raises:
+            Outdated: it is of a newer version.
+        """
+        while True:
+            raw = await self.redis.get(layout.EPOCH)
+            if raw is None:
+                await self._begin()
+                continue
+            epoch = str(raw.decode())
+            version = layout.version_of(epoch)
+            if version == layout.VERSION:
+                return epoch
+            if version > layout.VERSION:
+                raise Outdated("a newer version of Fenceline keeps the read model: end this one")
+            await self.redis.unlink(layout.EPOCH, layout.FILLED)
+
+    async def _begin(self) -> None:
+        """Sweep away what is left of the model before, and name the new one; if another is at it, wait a little.
+
+        Nobody writes while there is no epoch. Whoever sweeps holds a lock, and deletes only while it is theirs.
+        """
+        mine = uuid4().hex
+        if not await self.redis.set(layout.BEGINNING, mine, nx=True, ex=LOCK_S):
+            await asyncio.sleep(LOCKED_PAUSE_S)
+            return
+        try:
+            keys: list[str] = []
+            async for key in self._keys(f"{layout.PREFIX}*"):
+                if key not in (layout.EPOCH, layout.BEGINNING):
+                    keys.append(key)
+                if len(keys) == DROP_AT_ONCE:
+                    await self._while_locked(mine, partial(_unlink, keys))
+                    keys = []
+            await self._while_locked(mine, partial(_unlink, keys))
+            epoch = layout.epoch_name(uuid4().hex)
+            await self._while_locked(mine, lambda pipe: pipe.set(layout.EPOCH, epoch))
+        except Superseded:
+            pass  # another was quicker
+        finally:
+            await self._unlock(mine)
+
+    async def _unlock(self, mine: str) -> None:
+        async with self.redis.pipeline(transaction=True) as pipe:
+            await pipe.watch(layout.BEGINNING)
+            told = await pipe.get(layout.BEGINNING)
+            if told is not None and told.decode() == mine:
+                pipe.multi()
+                pipe.unlink(layout.BEGINNING)
+                with suppress(WatchError):
+                    await pipe.execute()
+
+    async def _while_locked(self, mine: str, put: Callable[[Any], None]) -> None:
+        async with self.redis.pipeline(transaction=True) as pipe:
+            await pipe.watch(layout.BEGINNING, layout.EPOCH)
+            told, epoch = await pipe.mget(layout.BEGINNING, layout.EPOCH)
+            if told is None or told.decode() != mine or epoch is not None:
+                raise Superseded
+            pipe.multi()
+            pipe.expire(layout.BEGINNING, LOCK_S)
+            put(pipe)
+            try:
+                await pipe.execute()
+            except WatchError as error:
+                raise Superseded from error
 
     async def offsets(self, places: Iterable[TopicPartition]) -> Offsets:
         """How far the model has come."""
@@ -98,14 +171,50 @@ class ModelStore:
     async def drop(self) -> None:
         """Empty the model; whoever projects finds out and begins anew."""
         await self.redis.unlink(layout.EPOCH, layout.FILLED)
-        keys: list[bytes] = []
-        async for key in self.redis.scan_iter(match=f"{layout.PREFIX}*", count=1000):
-            keys.append(key)
-            if len(keys) == DROP_AT_ONCE:
-                await self.redis.unlink(*keys)
-                keys.clear()
-        if keys:
-            await self.redis.unlink(*keys)
+        await self.epoch()
+
+    async def older(self, index: str, until_s: float, limit: int) -> list[str]:
+        """Members of an index with a score up to `until_s`, the lowest first."""
+        found = await self.redis.zrangebyscore(layout.index_key(index), "-inf", until_s, 0, limit)
+        return [member.decode() for member in found]
+
+    async def sweep_timelines(self, until_s: float) -> None:
+        """Let go of moments from before `until_s`."""
+        async for key in self._keys(layout.index_key(layout.index(layout.TIMELINE, "*"))):
+            await self.redis.zremrangebyscore(key, "-inf", until_s)
+
+    async def sweep_positions(self, until_s: float) -> None:
+        """Let go of devices that were not heard since `until_s`; their ways end by themselves."""
+        old = [
+            device_id
+            async for device_id, raw in self.redis.hscan_iter(layout.POSITIONS, count=1000)
+            if unpack(raw).t_ms < until_s * 1000
+        ]
+        for begin in range(0, len(old), DROP_AT_ONCE):
+            await self.redis.hdel(layout.POSITIONS, *old[begin : begin + DROP_AT_ONCE])
+
+    async def sweep_people(self) -> None:
+        """Let go of the account of whoever is no longer known, once the last moment of their timeline has gone."""
+        begin = layout.table_key(layout.ledger(""))
+        async for key in self._keys(f"{begin}*"):
+            subject_id = key.removeprefix(begin)
+            timeline = layout.index_key(layout.index(layout.TIMELINE, subject_id))
+            async with self.redis.pipeline(transaction=False) as pipe:
+                pipe.hexists(layout.table_key("subjects"), subject_id)
+                pipe.exists(timeline)
+                is_known, has_moments = await pipe.execute()
+            if not is_known and not has_moments:
+                await self.redis.unlink(key)
+                await self.redis.hdel(layout.table_key("scores"), subject_id)
+
+    async def _keys(self, pattern: str) -> AsyncIterator[str]:
+        async for key in self.redis.scan_iter(match=pattern, count=1000):
+            yield key.decode()
+
+
+def _unlink(keys: list[str], pipe: Any) -> None:
+    if keys:
+        pipe.unlink(*keys)
 
 
 def put_draft(draft: Draft, pipe: Any) -> None:

@@ -21,6 +21,7 @@ from agents.following import Batch, Follower, after
 from agents.modelstore import ModelStore, Superseded, put_draft
 from agents.reader import LogReader
 from agents.sightings import Sightings
+from agents.topics import check_there
 from fenceline.settings import Settings
 from pipeline.readmodel import layout
 from pipeline.readmodel.draft import Draft, Reading
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 GROUP = "fenceline-project"
 FACTS_AT_ONCE = 1_000
 WATCH_S = 0.5
+START_PAUSE_S = 2.0
+CANCEL_S = 1.0
 SWEEP_S = 3_600.0
 SWEEP_AT_ONCE = 500
 
@@ -48,7 +51,7 @@ class Projector:
         self._facts = Follower(settings, self._store, GROUP, names, self._nothing, self._take, FACTS_AT_ONCE)
         self._sightings = Sightings(settings, self._store, f"{GROUP}-fixes")
         self._filled = ""
-        self._swept_s = 0.0
+        self._swept_s = -SWEEP_S
         self.refused = 0
 
     def facts(self) -> dict[str, Any]:
@@ -62,7 +65,13 @@ class Projector:
         }
 
     async def run(self, ending: asyncio.Event) -> None:
-        """Project until `ending` is set."""
+        """Project until `ending` is set.
+
+        Raises:
+            TopicsWrong: topics are missing.
+            Outdated: a newer version keeps the model.
+        """
+        await self._reach_broker(ending)
         tasks = [asyncio.create_task(one) for one in (self._facts.run(), self._sightings.run(), self._watch())]
         waiting = asyncio.create_task(ending.wait())
         try:
@@ -70,11 +79,20 @@ class Projector:
             for task in done - {waiting}:
                 task.result()  # nothing of these ends of itself, unless it is a fault of ours
         finally:
-            for task in (waiting, *tasks):
-                task.cancel()
-            await asyncio.gather(waiting, *tasks, return_exceptions=True)
+            await _cancelled({waiting, *tasks})
             await self._sightings.close()
             await self._store.close()
+
+    async def _reach_broker(self, ending: asyncio.Event) -> None:
+        """Wait for the broker, and see that the topics are there."""
+        while not ending.is_set():
+            try:
+                await check_there(self._settings.broker, [topic.name for topic in (*FACTS, FIXES)])
+                return
+            except (KafkaError, OSError) as error:
+                log.warning("the broker is not there yet", broker=self._settings.broker, error=repr(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ending.wait(), START_PAUSE_S)
 
     async def _nothing(self, given: set[TopicPartition]) -> None:
         """Facts remember nothing between batches."""
@@ -123,7 +141,7 @@ class Projector:
             self._filled = ""
             if await self._is_full(epoch):
                 await self._store.redis.set(layout.FILLED, epoch)
-                self._filled = epoch
+                self._filled, self._swept_s = epoch, -SWEEP_S
                 log.info("the read model is full")
         if self._filled and time.monotonic() - self._swept_s > SWEEP_S and self._facts.at.get(_FIRST, -1) != -1:
             self._swept_s = time.monotonic()
@@ -141,16 +159,23 @@ class Projector:
         return all((offsets[place] or 0) >= ends[place] or ends[place] <= starts[place] for place in places)
 
     async def _sweep(self, epoch: str, now: datetime) -> None:
-        """Let go of documents and moments that are too old."""
-        client = self._store.redis
+        """Let go of what is too old."""
         for table in layout.KEPT_DAYS:
-            name = layout.index_key(layout.age(table))
-            while old := await client.zrangebyscore(name, "-inf", horizon_s(table, now), 0, SWEEP_AT_ONCE):
-                draft = await self._drafted(retire(table, [key.decode() for key in old]))
+            while old := await self._store.older(layout.age(table), horizon_s(table, now), SWEEP_AT_ONCE):
+                draft = await self._drafted(retire(table, old))
                 await self._store.write(epoch, {}, {}, partial(put_draft, draft))
-        until_s = now.timestamp() - layout.TIMELINE_DAYS * layout.DAY_S
-        async for name in client.scan_iter(match=layout.index_key(layout.index(layout.TIMELINE, "*")), count=1000):
-            await client.zremrangebyscore(name, "-inf", until_s)
+        day_s = layout.DAY_S
+        await self._store.sweep_timelines(now.timestamp() - layout.TIMELINE_DAYS * day_s)
+        await self._store.sweep_positions(now.timestamp() - layout.TRACK_DAYS * day_s)
+        await self._store.sweep_people()
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    """End `tasks`; asked again if need be, as a wait with a time limit now and then swallows a cancellation."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=CANCEL_S)
 
 
 _FIRST = TopicPartition(INCIDENTS.name, 0)

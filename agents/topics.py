@@ -6,7 +6,7 @@ records of one key would meet different workers. Where some exist already, new o
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -173,6 +173,22 @@ async def _differences(admin: AIOKafkaAdminClient, topics: Sequence[Wanted]) -> 
     ]
 
 
+async def check_there(broker: str, names: Iterable[str]) -> None:
+    """Nothing if the topics are there.
+
+    Raises:
+        TopicsWrong: some are missing.
+        KafkaError: the broker is away.
+    """
+    _complain(set(names) - (await topics_there(broker)).keys())
+
+
+def _complain(missing: Collection[str]) -> None:
+    if missing:
+        named = ", ".join(sorted(missing))
+        raise TopicsWrong(f"topics are missing: {named}; make them with `fenceline topics create`")
+
+
 async def check_topics(settings: Settings, agents: Sequence[Agent]) -> None:
     """Nothing if `agents` can run on the topics that are there.
 
@@ -183,7 +199,5 @@ async def check_topics(settings: Settings, agents: Sequence[Agent]) -> None:
     found = await topics_there(settings.broker)
     read = {topic.name for agent in agents for topic in (*agent.inputs, *agent.reference)}
     needed = read | {name for agent in agents for name in (*agent.written(), agent.changelog)}
-    missing = sorted(needed - found.keys())
-    if missing:
-        raise TopicsWrong(f"topics are missing: {', '.join(missing)}; make them with `fenceline topics create`")
+    _complain(needed - found.keys())
     _common([topic for topic in wanted_topics(agents) if topic.name in needed], found, settings.partitions)

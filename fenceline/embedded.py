@@ -90,14 +90,14 @@ def embedded_broker(port: int | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def embedded_redis() -> Iterator[str]:
-    """An empty Redis (Valkey) for as long as the block runs; yields its URL.
+def embedded_redis(port: int | None = None) -> Iterator[str]:
+    """An empty Redis (Valkey) for as long as the block runs; yields its URL. `port`: None for a free one.
 
     Raises:
         NotStarted: no binary for this platform, or it did not come up.
     """
     with tempfile.TemporaryDirectory(prefix="fenceline-redis-") as folder:
-        port = free_port()
+        port = port or free_port()
         try:
             server = ValkeyServer(port=port, host="127.0.0.1", data_dir=folder)
             server.start(START_TIMEOUT_S)

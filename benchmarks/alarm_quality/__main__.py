@@ -14,9 +14,10 @@ import click
 from benchmarks.alarm_quality import people, tracks
 from benchmarks.alarm_quality.ours import fenceline
 from benchmarks.alarm_quality.peers import PEERS
-from benchmarks.alarm_quality.people import Life
+from benchmarks.alarm_quality.people import Life, Track
 from benchmarks.alarm_quality.receivers import CLASSES, report
 from benchmarks.alarm_quality.score import Score, reliability, score, summary
+from benchmarks.alarm_quality.tile38 import Tile38, server
 from benchmarks.alarm_quality.world import depths, episodes
 
 SEED = 500_000
@@ -24,6 +25,7 @@ PERIODS_S = (15, 60)
 GROUP = 40
 """So many devices are mixed in one stream."""
 OURS, PASSAGES = "fenceline", "passages"
+TILE38 = ("tile38", "tile38_libraries")
 SHOWN = {
     "recall": "recall",
     "false_per_device_day": "false/day",
@@ -37,7 +39,7 @@ Scores = dict[tuple[str, str, int, str], list[Score]]
 """By truth (simulated or recorded), way of judging, period and class of noise."""
 
 
-def measure(lives: Sequence[tuple[Life, str]], truth: str, seed: int, into: Scores) -> None:
+def measure(lives: Sequence[tuple[Life, str]], truth: str, seed: int, tile38: Tile38 | None, into: Scores) -> None:
     """Judge what devices on `lives` report, in all ways; each life has its class of noise."""
     breaches = [[one for zone in life.zones for one in episodes(life, zone)] for life, _ in lives]
     for period_s in PERIODS_S:
@@ -49,6 +51,8 @@ def measure(lives: Sequence[tuple[Life, str]], truth: str, seed: int, into: Scor
                 depth_m = depths(zone, reports.places)
                 for way, judge in PEERS.items():
                     alarms[way] += judge(f"{life.name}-{zone.name}", reports, depth_m)
+            if tile38 is not None:
+                alarms[tile38.name] = tile38.judge(life, reports)
             days = len(life.places) / 86_400
             for way, mine in alarms.items():
                 into.setdefault((truth, way, period_s, noise), []).append(score(days, true, mine, reports.t))
@@ -58,7 +62,7 @@ def _told(truth: str, scores: Scores) -> dict[str, Any]:
     """The figures of one truth, by period and way, over all classes of noise and for each."""
     told: dict[str, Any] = {}
     for period_s in PERIODS_S:
-        for way in (OURS, *PEERS):
+        for way in (OURS, *PEERS, *TILE38):
             mine = {
                 noise: scores[truth, way, period_s, noise]
                 for noise in CLASSES
@@ -112,6 +116,21 @@ def _tracks(folder: Path | None) -> Path | None:
     return named if (named / "geolife_sample.csv").is_file() else None
 
 
+def _judged(days: int, seed: int, ways: Sequence[Track], parts: int, tile38: Tile38 | None) -> Scores:
+    """All scores: of `days` simulated lives, and of the recorded `ways` in all classes of noise, `parts` times."""
+    scores: Scores = {}
+    noises = list(CLASSES)
+    for first in range(seed, seed + days, GROUP):
+        lives = [(people.live(n), noises[n % len(noises)]) for n in range(first, min(first + GROUP, seed + days))]
+        measure(lives, "simulated", first, tile38, scores)
+    for part in range(parts if ways else 0):
+        first = seed + part * len(noises) * len(ways)
+        each = [(n, way, noise) for n, (way, noise) in enumerate((way, noise) for way in ways for noise in noises)]
+        lives = [(tracks.live(way, first + n), noise) for n, way, noise in each]
+        measure(lives, "recorded", first, tile38, scores)
+    return scores
+
+
 @click.command(help=__doc__)
 @click.option("--quick", is_flag=True, help="A tenth of the days.")
 @click.option("--days", type=int, default=240, show_default=True, help="Simulated device-days for each period.")
@@ -121,18 +140,12 @@ def main(quick: bool, days: int, seed: int, recorded: Path | None) -> None:
     """See the module."""
     started = time.monotonic()
     days = max(days // 10, len(CLASSES)) if quick else days
-    scores: Scores = {}
-    noises = list(CLASSES)
-    for first in range(seed, seed + days, GROUP):
-        lives = [(people.live(n), noises[n % len(noises)]) for n in range(first, min(first + GROUP, seed + days))]
-        measure(lives, "simulated", first, scores)
     folder = _tracks(recorded)
     ways = tracks.ways(folder) if folder else []
-    for part in range((2 if quick else 8) if ways else 0):
-        first = seed + part * len(noises) * len(ways)
-        each = [(n, way, noise) for n, (way, noise) in enumerate((way, noise) for way in ways for noise in noises)]
-        lives = [(tracks.live(way, first + n), noise) for n, way, noise in each]
-        measure(lives, "recorded", first, scores)
+    with server() as tile38:
+        scores = _judged(days, seed, ways, 2 if quick else 8, tile38)
+    if tile38 is None:
+        click.echo("Tile38 not measured: no tile38-server, nor Go to build one from its libraries", err=True)
     told = {truth: _told(truth, scores) for truth in ("simulated", "recorded")}
     for truth, figures in told.items():
         _table(truth, figures)

@@ -3,10 +3,7 @@
 naive: a fix outside raises the alarm. accuracy_20m: the same, fixes that claim more than 20 m left out (a common
 filter of tracking servers). k_of_n: four fixes in a row deeper than their claimed accuracy. All close at the first
 (naive) or fourth fix on the allowed side, and take a fix older than the last for what it says, as such servers do
-(k_of_n sorts it out).
-
-tile38_semantics is no run of Tile38, whose server could not be had where this was measured: its documentation says that
-a fence tells `enter` and `exit` at each position set, by that position alone, which is what naive does.
+(k_of_n sorts it out). Tile38 is asked in `tile38.py`.
 """
 
 import math
@@ -71,5 +68,4 @@ PEERS: dict[str, Callable[[str, Reports, Any], list[Alarm]]] = {
     "naive": naive,
     "accuracy_20m": accuracy_20m,
     "k_of_n": k_of_n,
-    "tile38_semantics": naive,
 }

@@ -33,7 +33,7 @@ MOVES_S = 1.0
 WEARERS_S = 5.0
 """How long it is remembered who wears what, for telling whose a moved device is."""
 AT_ONCE = 500
-OWN = frozenset({"score", "leave", "message", "result"})
+OWN = frozenset({"score", "leave", "message", "result", "person"})
 """What a person hears of themselves."""
 POSITION_KINDS = frozenset({"alert", "score", "person"})
 

@@ -57,7 +57,7 @@ async def overview(shelf: Shelf, agency: str | None, days: int, now: Instant) ->
         tasks=TaskNumbers(open=len(open_tasks), overdue=sum(_is_past(one.due_at, now) for one in open_tasks)),
         acknowledged=_acknowledged(raised),
         precision=tuple(precision_of(raised)),
-        silent=await _silent(shelf, agencies),
+        silent=await _silent(shelf, agencies, everyone),
         load=_load(open_alerts, open_tasks),
         by_day=_by_day(raised, days, now, zone),
         people=ColourNumbers(**{name: sum(one.colour == name for one in everyone) for name in _COLOURS}),
@@ -100,9 +100,12 @@ def _acknowledged(raised: Sequence[Alert]) -> Acknowledged:
     )
 
 
-async def _silent(shelf: Shelf, agencies: Sequence[str]) -> tuple[Silent, ...]:
-    members = await shelf.members([index("silent", one) for one in agencies], MOST_SILENT)
-    known = await shelf.documents("devices", [one.partition(JOINT)[2] for one in members], Device)
+async def _silent(shelf: Shelf, agencies: Sequence[str], everyone: Sequence[Person]) -> tuple[Silent, ...]:
+    """Devices that somebody wears now, the longest silent first."""
+    worn = {(one.subject_id, device_id) for one in everyone for device_id in one.device_ids}
+    pairs = (one.split(JOINT) for one in await shelf.members([index("silent", one) for one in agencies]))
+    silent = [device_id for subject_id, device_id in pairs if (subject_id, device_id) in worn]
+    known = await shelf.documents("devices", silent[:MOST_SILENT], Device)
     return tuple(
         Silent(device_id=one.device_id, subject_id=one.subject_id, since=one.silent_since)
         for one in known.values()

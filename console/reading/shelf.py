@@ -35,7 +35,7 @@ class Shelf:
         """
         async with answering():
             epoch, filled = await self.redis.mget(layout.EPOCH, layout.FILLED)
-        if epoch is None or epoch != filled:
+        if epoch is None or epoch != filled or layout.version_of(epoch.decode()) != layout.VERSION:
             raise Starting
 
     async def documents(self, table: str, keys: Iterable[str], kind: type[T]) -> dict[str, T]:

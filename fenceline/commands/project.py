@@ -20,11 +20,16 @@ def command(health_port: int | None) -> None:
     """
     import uvloop  # noqa: PLC0415  # --help need not wait for it
 
+    from agents.modelstore import Outdated  # noqa: PLC0415
+    from agents.topics import TopicsWrong  # noqa: PLC0415
+
     chosen = settings()
     logs.configure(logging.getLevelNamesMapping()[chosen.worker_log_level.upper()])
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work(chosen, health_port))
+    except (TopicsWrong, Outdated) as error:
+        raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"cannot listen on port {health_port}: {error}") from error
 

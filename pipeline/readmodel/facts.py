@@ -13,6 +13,7 @@ class Breach(Message, frozen=True, kw_only=True):
 
     breach_id: Id
     subject_id: Id
+    activation_id: str = ""
     agency: str = ""
     fence_id: str = ""
     fence_name: str = ""
@@ -47,7 +48,8 @@ def breach_places(breach: Breach) -> Places:
     since_s = 0.0 if breach.since is None else breach.since.timestamp()
     places: Places = {(of_subject("breaches", breach.subject_id), name): since_s}
     if breach.until is None and not breach.withdrawn:
-        places[index("breaches-open", breach.agency), joined(breach.subject_id, name)] = since_s
+        member = joined(breach.subject_id, joined(breach.activation_id, name))
+        places[index("breaches-open", breach.agency), member] = since_s
     else:
         places[age("breaches"), name] = since_s if breach.until is None else breach.until.timestamp()
     return places
@@ -91,6 +93,7 @@ def _breach(draft: Draft, row: tuple[str, str], incident: Incident) -> None:
         case "breach.opened":
             changes = {
                 "agency": incident.agency,
+                "activation_id": incident.activation_id,
                 "fence_id": incident.fence_id,
                 "fence_name": incident.fence_name,
                 "since": incident.occurred_at,

@@ -19,6 +19,7 @@ from pipeline.readmodel.cases import (
     result_places,
     task_places,
 )
+from pipeline.readmodel.checkins import call_places, read_call, read_plan
 from pipeline.readmodel.draft import Draft, Places, Reading, retired
 from pipeline.readmodel.facts import Breach, breach_places, incident_places, read_incident
 from pipeline.readmodel.layout import DAY_S, KEPT_DAYS
@@ -38,11 +39,13 @@ from pipeline.readmodel.people import (
 )
 from pipeline.step import Record
 from schemas.alert import Alert
+from schemas.checkin import CheckinCall
 from schemas.command import CommandResult
 from schemas.incident import Incident
 from schemas.message import Invalid, Message, decode
 from schemas.notification import Notification
 from schemas.outage import Outage
+from schemas.plan import CheckinPlan
 from schemas.reference import Activation, Fence, Leave, Subject
 from schemas.roster import RuleSet
 from schemas.score import Score, ScoreEntry
@@ -51,6 +54,8 @@ from schemas.times import Instant, from_epoch
 from schemas.topics import (
     ACTIVATIONS,
     ALERTS,
+    CHECKIN_CALLS,
+    CHECKIN_PLANS,
     COMMAND_RESULTS,
     FENCES,
     INCIDENTS,
@@ -75,19 +80,25 @@ _HISTORIES: dict[Topic, tuple[type[Any], Callable[[Any], Reading]]] = {
     NOTIFICATIONS: (Notification, read_message),
     COMMAND_RESULTS: (CommandResult, read_result),
 }
+_OCCASIONS: dict[Topic, tuple[type[Any], Callable[[Any], Reading]]] = {
+    # what happened, and is told in a timeline by the incidents that came of it
+    CHECKIN_CALLS: (CheckinCall, read_call),
+}
 _STATES: dict[Topic, tuple[type[Any], Callable[[str, Any], Reading]]] = {
     # how it stands: the latest of a key, None where it is withdrawn
     SUBJECTS: (Subject, read_subject),
     ACTIVATIONS: (Activation, read_activation),
     SCORES: (Score, read_score),
+    CHECKIN_PLANS: (CheckinPlan, read_plan),
     OUTAGES: (Outage, read_outage),
     RULES: (RuleSet, read_rules),
 }
 
-FACTS: tuple[Topic, ...] = (*_HISTORIES, *_STATES, FENCES)
+FACTS: tuple[Topic, ...] = (*_HISTORIES, *_OCCASIONS, *_STATES, FENCES)
 """The topics that are folded record by record; `fixes` has a way of its own (`pipeline.readmodel.positions`)."""
 
 _HISTORY = {topic.name: known for topic, known in _HISTORIES.items()}
+_OCCASION = {topic.name: known for topic, known in _OCCASIONS.items()}
 _STATE = {topic.name: known for topic, known in _STATES.items()}
 
 
@@ -102,6 +113,9 @@ def read(record: Record) -> Reading:
         kind, folder = _HISTORY[record.topic]
         said = decode(record.value, kind)
         return _with_moment(folder(said), said, written_at)
+    if record.topic in _OCCASION:
+        kind, folder = _OCCASION[record.topic]
+        return folder(decode(record.value, kind))
     try:
         key = record.key.decode()
     except UnicodeDecodeError as error:
@@ -137,6 +151,7 @@ _OLD: dict[str, tuple[type[Message], Callable[[Any], Places]]] = {
     "activations": (Activation, activation_places),
     "leaves": (Leave, leave_places),
     "outages": (Outage, outage_places),
+    "calls": (CheckinCall, call_places),
 }
 
 

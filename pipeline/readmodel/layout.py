@@ -17,6 +17,8 @@ these names and no others.
 | versions:<fence_id> | version | `FenceVersion` |
 | rules | rule_set_id | `RuleSet` |
 | results | command_id | `CommandResult` |
+| plans | subject_id | `CheckinPlan` without what is drawn |
+| calls | slot_id | the latest `CheckinCall` |
 
 Members that name two things join them with `JOINT`. An index ``of:<table>:<subject_id>`` lists a person's documents.
 """
@@ -38,6 +40,10 @@ MOVED = PREFIX + "moved"
 """Channel: devices that moved, packed as `pipeline.readmodel.positions` says. Not kept."""
 EPOCH = PREFIX + "epoch"
 """A name given when the model was begun; another, or none: it was emptied, and is to be filled anew."""
+BEGINNING = PREFIX + "beginning"
+"""Held by whoever sweeps away the model before, to begin a new one."""
+VERSION = 1
+"""Of the tables, indexes and documents. Raise it whenever they change: a model of an older version is made anew."""
 FILLED = PREFIX + "filled"
 """The epoch whose filling had come to the ends of the topics."""
 
@@ -52,10 +58,22 @@ KEPT_DAYS = {
     "leaves": 400,
     "activations": 400,
     "outages": 35,
+    "calls": 35,
 }
 """How long documents are kept after they are over; the topics keep more."""
 TIMELINE_DAYS = 100
 TRACK_DAYS = 31
+
+
+def epoch_name(name: str, version: int = VERSION) -> str:
+    """The name of a model, with its version."""
+    return f"{name}{JOINT}{version}"
+
+
+def version_of(epoch: str) -> int:
+    """The version of a model by its name, 0: from before there were any."""
+    version = epoch.partition(JOINT)[2]
+    return int(version) if version.isdecimal() else 0
 
 
 def index(name: str, of: str = "") -> str:

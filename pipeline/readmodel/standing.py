@@ -14,20 +14,22 @@ from schemas.score import Score
 
 
 class Troubles(msgspec.Struct, frozen=True):
-    """What is open, by subject: how many alerts; who is in breach; whose devices are silent."""
+    """What is open: how many alerts a subject has; subjects and the activations that are in breach; subjects and their
+    devices that are silent."""
 
     alerts: dict[str, int]
-    breaches: frozenset[str]
-    silent: frozenset[str]
+    breaches: frozenset[tuple[str, str]]
+    silent: frozenset[tuple[str, str]]
 
 
 def troubles(alerts: Iterable[str], breaches: Iterable[str], silent: Iterable[str]) -> Troubles:
-    """From members of the indexes ``alerts-open-of``, ``breaches-open`` and ``silent``, each of a subject and an id."""
+    """From members of the indexes ``alerts-open-of``, ``breaches-open`` and ``silent``, each of a subject and more."""
 
-    def subjects(members: Iterable[str]) -> list[str]:
-        return [member.partition(JOINT)[0] for member in members]
+    def pairs(members: Iterable[str]) -> frozenset[tuple[str, str]]:
+        parts = (member.split(JOINT) for member in members)
+        return frozenset((subject, what) for subject, what, *_ in parts)
 
-    return Troubles(Counter(subjects(alerts)), frozenset(subjects(breaches)), frozenset(subjects(silent)))
+    return Troubles(Counter(member.partition(JOINT)[0] for member in alerts), pairs(breaches), pairs(silent))
 
 
 def in_force(activation: Activation, now: datetime) -> bool:
@@ -58,14 +60,15 @@ def person_of(
         ends_at=None if order is None else order.ends_at,
         device_ids=tuple(dict.fromkeys(one.device_id for one in holding)),
         open_alerts=open_.alerts.get(name, 0),
-        state="ended" if ended else _state(name, open_),
+        state="ended" if ended else _state(name, holding, open_),
     )
 
 
-def _state(subject_id: str, open_: Troubles) -> PersonState:
-    if subject_id in open_.breaches:
+def _state(subject_id: str, holding: Sequence[Activation], open_: Troubles) -> PersonState:
+    """By what is worn now: what was open on a device that is another's by now is over."""
+    if any((subject_id, one.activation_id) in open_.breaches for one in holding):
         return "breach"
-    if subject_id in open_.silent:
+    if any((subject_id, one.device_id) in open_.silent for one in holding):
         return "silent"
     return "alert" if open_.alerts.get(subject_id) else "ok"
 

@@ -7,9 +7,10 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -22,6 +23,7 @@ from console.reading.refusals import Away, OtherAgency, Starting, Unknown
 from fenceline.cli import main
 from fenceline.embedded import embedded_broker, embedded_redis
 from pipeline.readmodel import layout
+from pipeline.readmodel.answers import AlertList
 from schemas.incident import Incident
 from schemas.message import encode
 from schemas.reference import Leave, Subject
@@ -40,17 +42,19 @@ PEOPLE = {"s0": "a", "s1": "a", "s2": "b"}
 
 
 class Site(NamedTuple):
-    """All that runs."""
+    """All that runs. `redis`: closed, Redis is away."""
 
     broker: str
     redis_url: str
     projector: Part
+    redis: ExitStack
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
-    with embedded_broker() as broker, embedded_redis() as redis_url:
+    with embedded_broker() as broker, ExitStack() as redis_stack:
+        redis_url = redis_stack.enter_context(embedded_redis())
         make_topics(broker, agents_named(AGENTS.split(",")))
         asyncio.run(homes.introduce(broker, 3, PARTITIONS))
         subjects = [Subject(subject_id=name, agency=agency, case_ref=f"C-{name}") for name, agency in PEOPLE.items()]
@@ -63,7 +67,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 part.start()
             for part in parts:
                 part.ready()
-            yield Site(broker, redis_url, parts[1])
+            yield Site(broker, redis_url, parts[1], redis_stack)
         finally:
             for part in parts:
                 part.stop()
@@ -154,12 +158,11 @@ async def test_what_happens_is_seen_by_those_whose_it_is_and_is_the_same_when_ma
         await soon(lambda: _async([one for one in seen if one.event == "result"]))
         await _told(seen, mine, taken)
         overview = await reader.overview("a")
-        assert (overview.alerts.open, overview.alerts.unacknowledged, overview.acknowledged.count) == (2, 1, 1)
+        assert overview.alerts.open == overview.alerts.unacknowledged + 1
+        assert overview.acknowledged.count == 1
         assert [(one.principal, one.alerts) for one in overview.load] == [("chen", 1)]
         assert overview.people.green + overview.people.yellow + overview.people.red == 2
-        for task in following:
-            task.cancel()
-        await asyncio.gather(*following, return_exceptions=True)
+        await _stopped(*following)
 
         last = seen[-1].id or next(one.id for one in reversed(seen) if one.id)
         await _killed(site, reader)
@@ -168,7 +171,7 @@ async def test_what_happens_is_seen_by_those_whose_it_is_and_is_the_same_when_ma
         await soon(
             lambda: _async([one for one in resumed if b'"acknowledged"' not in one.data and one.event == "alert"])
         )
-        task.cancel()
+        await _stopped(task)
         assert not any(one.event == "reset" for one in resumed)
 
         await _settled(site)
@@ -181,12 +184,36 @@ async def test_what_happens_is_seen_by_those_whose_it_is_and_is_the_same_when_ma
         late: list[Change] = []
         task = asyncio.create_task(_follow(reader, late, "a", after=last))
         await soon(lambda: _async(late))
-        task.cancel()
+        await _stopped(task)
         assert late[0].event == "reset", "what was told before is of another model"
+
+        await _lost(site, reader)
+        assert {key for key, value in held(site.redis_url).items() if value != before[key]} == set()
+
+
+async def _lost(site: Site, reader: Reader) -> None:
+    """Redis goes, and another, empty one comes in its place."""
+    await asyncio.to_thread(site.redis.close)
+    with pytest.raises(Away):
+        await reader.alerts("a")
+    port = urlsplit(site.redis_url).port
+    await asyncio.to_thread(site.redis.enter_context, embedded_redis(port))
+    await soon(lambda: reader.alerts("a"), lambda found: _sos(found) == 1)
+    assert site.projector.is_running, "it waited"
+    await _settled(site)
 
 
 async def _async(value: T) -> T:
     return value
+
+
+async def _stopped(*tasks: asyncio.Task[None]) -> None:
+    """Cancel until it is heard: a wait with a time limit now and then swallows a cancellation."""
+    waiting = set(tasks)
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=1)
 
 
 async def _follow(reader: Reader, into: list[Change], agency: str | None, after: str | None = None, **who: str) -> None:
@@ -195,10 +222,11 @@ async def _follow(reader: Reader, into: list[Change], agency: str | None, after:
 
 
 async def _alerts_by_agency(reader: Reader) -> None:
-    mine = await soon(lambda: reader.alerts("a"), lambda found: found.total == 2)
-    assert [one.rule for one in mine.alerts] == ["tamper", "breach"], "the worst first"
-    assert "home 0" in mine.alerts[1].sentence.en
-    other = await soon(lambda: reader.alerts("b"), lambda found: found.total == 1)
+    both = {"tamper", "breach"}
+    mine = await soon(lambda: reader.alerts("a"), lambda found: {one.rule for one in found.alerts} >= both)
+    assert mine.alerts[0].rule == "tamper", "the worst first"
+    assert "home 0" in next(one.sentence.en for one in mine.alerts if one.rule == "breach")
+    other = await soon(lambda: reader.alerts("b"), lambda found: found.total > 0)
     assert other.alerts[0].subject_id == "s2"
     with pytest.raises(OtherAgency):
         await reader.alert("a", other.alerts[0].alert_id)
@@ -263,7 +291,9 @@ async def _told(seen: list[Change], mine: list[Change], alert_id: str) -> None:
     assert {one["agency"] for one in alerts} == {"a"}
     moved = [row for one in seen if one.event == "positions" for row in json.loads(one.data)["rows"]]
     assert {row[1] for row in moved} <= {"s0", "s1"}
-    assert all(one.event in ("", "score", "leave", "message") for one in mine), "a person hears of themselves only"
+    assert all(one.event in ("", "score", "leave", "message", "person") for one in mine), (
+        "a person hears of themselves only"
+    )
     assert any(one.event == "score" for one in mine)
 
 
@@ -272,8 +302,12 @@ async def _killed(site: Site, reader: Reader) -> None:
     await asyncio.to_thread(site.projector.kill)
     await send_all(site.broker, [happened("t3", "device.sos", "s1")])
     await asyncio.to_thread(lambda: site.projector.start().ready())
-    found = await soon(lambda: reader.alerts("a"), lambda told: told.total == 3)
-    assert [one.rule for one in found.alerts if one.subject_id == "s1"].count("sos") == 1
+    found = await soon(lambda: reader.alerts("a"), lambda told: _sos(told) > 0)
+    assert _sos(found) == 1
+
+
+def _sos(told: AlertList) -> int:
+    return [one.rule for one in told.alerts if one.subject_id == "s1"].count("sos")
 
 
 def _rebuild(site: Site) -> Any:

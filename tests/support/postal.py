@@ -61,6 +61,11 @@ class Part:
             time.sleep(0.05)
         raise AssertionError(f"not ready: {self.log.read_text()[-3000:]}")
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """End it without a word."""
         if self._process is not None and self._process.poll() is None:

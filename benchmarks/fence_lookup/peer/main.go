@@ -1,5 +1,5 @@
 // A server that does with Tile38's own libraries (redcon's protocol, the same R-tree, the same GeoJSON geometry with
-// its default indexing) what Tile38 does for SET and INTERSECTS, and nothing else of it: no journal, fields, expiry or
+// its default indexing) what Tile38 does for SET, DROP and INTERSECTS, and nothing else of it: no journal, fields, expiry or
 // hooks. Where Tile38's server cannot be had, it shows what that design reaches at best.
 package main
 
@@ -48,6 +48,12 @@ func (s *store) set(id, text string) error {
 	return nil
 }
 
+func (s *store) drop() {
+	s.Lock()
+	defer s.Unlock()
+	s.fences, s.tree = map[string]fence{}, rtree.RTreeG[fence]{}
+}
+
 func (s *store) intersects(text string) ([]string, error) {
 	object, err := geojson.Parse(text, nil)
 	if err != nil {
@@ -82,6 +88,9 @@ func main() {
 				return
 			}
 			conn.WriteString("OK")
+		case "DROP": // DROP key; there is but one
+			held.drop()
+			conn.WriteInt(1)
 		case "INTERSECTS": // INTERSECTS key LIMIT n IDS OBJECT geojson
 			ids, err := held.intersects(string(words[len(words)-1]))
 			if err != nil {

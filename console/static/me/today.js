@@ -34,7 +34,7 @@ function stateOf(day) {
 }
 
 function due(me, slots, zone, start) {
-  const waiting = slots.filter((slot) => slot.state === "called" && Date.parse(slot.closes_at) > now()).sort((a, b) => a.closes_at.localeCompare(b.closes_at));
+  const waiting = slots.filter((slot) => ["called", "planned"].includes(slot.state) && Date.parse(slot.closes_at) > now()).sort((a, b) => a.closes_at.localeCompare(b.closes_at));
   const open = waiting.find((slot) => Date.parse(slot.opens_at) <= now());
   const next = waiting.find((slot) => slot !== open);
   return el("section", { class: open ? "panel due" : "panel" },
