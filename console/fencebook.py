@@ -112,16 +112,19 @@ async def keep(request: Call, fence_id: str) -> Kept:
     if any(one.severity == "error" for one in findings):
         wrong = next(one for one in findings if one.severity == "error")
         raise unusable(wrong.what, field=wrong.field, hint=wrong.mend, findings=msgspec.to_builtins(findings))
+    command_id, again = command_id_of(request, caller)
     async with services.shelf.writing:
         known = services.shelf.latest(fence_id)
         if known is not None and known.properties.agency != caller.agency:
             raise forbidden("other_agency", f"{fence_id} belongs to {known.properties.agency}")
-        if known is not None and _numbered(draft, known.properties.version) == known:
-            return Kept(fence_id=fence_id, version=known.properties.version, findings=findings)  # sent again
+        done = again and await services.reader.result(command_id) is not None
+        for edition in reversed(services.shelf.editions(fence_id) if done else services.shelf.editions(fence_id)[-1:]):
+            if edition.fence is not None and _numbered(draft, edition.fence.properties.version) == edition.fence:
+                # sent again, or drawn as it is already
+                return Kept(fence_id=fence_id, version=edition.fence.properties.version, findings=findings)
         _match(request, fence_id, known)
         version = services.shelf.highest(fence_id) + 1
         fence = _numbered(draft, version)
-        command_id, _ = command_id_of(request, caller)
         command = PutFence(
             **_who(services, caller, command_id),
             fence_id=fence_id,
@@ -137,6 +140,9 @@ async def withdraw(request: Call, fence_id: str) -> None:
     """It no longer holds; its versions stay readable."""
     caller, services = await let_in(request, OFFICERS), services_of_call(request)
     may_give(caller, "fence.withdraw")
+    command_id, again = command_id_of(request, caller)
+    if again and await services.reader.result(command_id) is not None:
+        return  # sent again; the fence may have been drawn anew since
     async with services.shelf.writing:
         known = services.shelf.latest(fence_id)
         if known is None:
@@ -146,7 +152,6 @@ async def withdraw(request: Call, fence_id: str) -> None:
         if known.properties.agency != caller.agency:
             raise forbidden("other_agency", f"{fence_id} belongs to {known.properties.agency}")
         _match(request, fence_id, known)
-        command_id, _ = command_id_of(request, caller)
         command = WithdrawFence(**_who(services, caller, command_id), fence_id=fence_id)
         await _give(request, services, command, fence_id, None)
 
