@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from console.reading import cases, people, scope
+from console.reading import cases, scope
 from console.reading.one import message_view
 from console.reading.shelf import Shelf, answering
+from console.reading.wearers import Roll, Wearers
 from pipeline.readmodel import layout
-from pipeline.readmodel.answers import Person, task_view
-from pipeline.readmodel.positions import unpack
-from pipeline.readmodel.standing import PositionRow
+from pipeline.readmodel.answers import task_view
 from schemas.alert import Alert
 from schemas.command import CommandResult
 from schemas.message import encode
@@ -30,8 +29,6 @@ from schemas.task import Task
 
 HEARTBEAT_S = 10.0
 MOVES_S = 1.0
-WEARERS_S = 5.0
-"""How long it is remembered who wears what, for telling whose a moved device is."""
 AT_ONCE = 500
 OWN = frozenset({"score", "leave", "message", "result", "person"})
 """What a person hears of themselves."""
@@ -63,7 +60,9 @@ class _Entry(NamedTuple):
     to: str
 
 
-async def follow(shelf: Shelf, eyes: Eyes, after: str | None, clock: Callable[[], datetime]) -> AsyncIterator[Change]:
+async def follow(
+    shelf: Shelf, eyes: Eyes, after: str | None, clock: Callable[[], datetime], roll: Roll
+) -> AsyncIterator[Change]:
     """Events from `after` on (None: from now on), for as long as they are asked for.
 
     Raises:
@@ -76,7 +75,7 @@ async def follow(shelf: Shelf, eyes: Eyes, after: str | None, clock: Callable[[]
         place = await _end(shelf)
     moved: dict[str, bytes] = {}
     listening = asyncio.create_task(_listen(shelf, moved)) if not eyes.subject_id else None
-    wearers = _Wearers(shelf, eyes, clock)
+    wearers = Wearers(shelf, roll, clock)
     told_s = moves_s = time.monotonic()
     try:
         while True:
@@ -236,40 +235,3 @@ async def _listen(shelf: Shelf, moved: dict[str, bytes]) -> None:
             said = await channel.get_message(timeout=HEARTBEAT_S)
             if said is not None:
                 moved.update(msgspec.msgpack.decode(said["data"]))
-
-
-class _Wearers:
-    """Whose a device is. `stale`: people who stand otherwise than they stood when they were last told of."""
-
-    def __init__(self, shelf: Shelf, eyes: Eyes, clock: Callable[[], datetime]) -> None:
-        self._shelf = shelf
-        self._eyes = eyes
-        self._clock = clock
-        self._of: dict[str, Person] = {}
-        self._read_s = -WEARERS_S
-        self.stale: set[str] = set()
-
-    async def rows(self, moved: dict[str, bytes]) -> list[PositionRow]:
-        """Rows of devices that moved, and of people who stand otherwise."""
-        if not moved and not self.stale:
-            return []
-        stale, self.stale = self.stale, set()
-        if moved and time.monotonic() - self._read_s >= WEARERS_S:
-            await self._read()
-        elif stale:
-            for one in await people.persons(self._shelf, stale, self._clock()):
-                self._of |= dict.fromkeys(one.device_ids, one)
-        rows = [
-            people.row_of(self._of[device_id], device_id, at)
-            for device_id, raw in moved.items()
-            if device_id in self._of and people.is_theirs(self._of[device_id], at := unpack(raw))
-        ]
-        changed = {one.subject_id: one for one in self._of.values() if one.subject_id in stale}
-        told = {row[0] for row in rows}
-        rows += [row for row in await people.position_rows(self._shelf, changed.values()) if row[0] not in told]
-        return rows
-
-    async def _read(self) -> None:
-        self._read_s = time.monotonic()
-        everyone = await people.everyone(self._shelf, self._eyes.agency, self._clock())
-        self._of = {device_id: one for one in everyone for device_id in one.device_ids}

@@ -16,6 +16,7 @@ from console.reading.changes import Change, Eyes
 from console.reading.overview import overview
 from console.reading.refusals import Away, Starting, Unknown
 from console.reading.shelf import Shelf, answering
+from console.reading.wearers import Roll
 from pipeline.readmodel.answers import (
     AlertList,
     AlertView,
@@ -50,6 +51,7 @@ class Reader:
     def __init__(self, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.shelf = Shelf(url)
         self._clock = clock
+        self._rolls: dict[str | None, Roll] = {}
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -224,4 +226,5 @@ class Reader:
         self, agency: str | None, after: str | None = None, *, principal: str = "", subject_id: str = ""
     ) -> AsyncIterator[Change]:
         """Events for whoever follows, see `console.reading.changes`."""
-        return changes.follow(self.shelf, Eyes(agency, principal, subject_id), after, self._clock)
+        roll = self._rolls.setdefault(agency, Roll(self.shelf, agency, self._clock))
+        return changes.follow(self.shelf, Eyes(agency, principal, subject_id), after, self._clock, roll)

@@ -64,7 +64,7 @@ def activation_places(activation: Activation) -> Places:
     name, from_s = activation.activation_id, activation.starts_at.timestamp()
     places: Places = {
         (of_subject("activations", activation.subject_id), name): from_s,
-        (index("activations", activation.agency), name): from_s,
+        (index("activations", activation.agency), joined(activation.subject_id, name)): from_s,
         (index("activations-on", activation.device_id), name): from_s,
     }
     if activation.ends_at is not None:

@@ -17,6 +17,7 @@ import redis
 from click.testing import CliRunner
 
 from agents.agent import agents_named
+from console.reading import people
 from console.reading.changes import Change
 from console.reading.reader import Reader
 from console.reading.refusals import Away, OtherAgency, Starting, Unknown
@@ -236,6 +237,11 @@ async def _alerts_by_agency(reader: Reader) -> None:
         await reader.card("a", "s9")
     assert [one.subject_id for one in await reader.find("a", "c-S")] == ["s0", "s1"]
     assert [one.subject_id for one in (await reader.people("b")).people] == ["s2"]
+    with pytest.MonkeyPatch.context() as patch:
+        worn = {one.subject_id: one.device_ids for one in (await reader.people("a")).people}
+        patch.setattr(people, "MANY", 0)  # as where there are many
+        assert {one.subject_id: one.device_ids for one in (await reader.people("a")).people} == worn
+        assert worn == {"s0": ("d0",), "s1": ("d1",)}
     assert [one.leave_id for one in await reader.leaves("a")] == ["l1"]
     assert await reader.leaves("b") == []
 
