@@ -9,7 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
+import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from PIL import Image
 
@@ -43,6 +45,17 @@ def _lying_down() -> bytes:
     exif[0x0112] = 6
     collins().rotate(90, expand=True).save(sink, "JPEG", exif=exif)
     return sink.getvalue()
+
+
+def _clip(folder: Path) -> bytes:
+    """A photograph that is moved before the camera for a second and a half."""
+    path = folder / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 12.0, (440, 440))
+    for step in range(18):
+        part = collins().crop((step * 2, 0, step * 2 + 440, 440))
+        writer.write(cv2.cvtColor(np.asarray(part), cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path.read_bytes()
 
 
 GOOD = jpeg(collins(), 1.05)
@@ -130,6 +143,7 @@ async def _run(broker: str, folder: Path) -> None:
         await site.enrol("s1", DAY - timedelta(days=1))
         await site.enrol("old-model", DAY, model_version="of last year")
         sent = [site.checkin(name, raw) for name, raw in PICTURES.items()]
+        sent.append(site.checkin("clip", _clip(folder)))
         sent += [site.checkin("swept", GOOD, kept=False), site.checkin("stranger", GOOD, "s9")]
         sent += [site.checkin("old-model", GOOD, "old-model"), ("checkins", "s1", b"no check-in")]
         changed = site.checkin("changed", GOOD)
@@ -137,7 +151,7 @@ async def _run(broker: str, folder: Path) -> None:
         await send_all(broker, [*sent, changed, site.checkin("last", GOOD)])
 
         async with site.examining():
-            found = await follow(broker, ["face-results"], lambda got: len(got["face-results"]) >= 11, 120)
+            found = await follow(broker, ["face-results"], lambda got: len(got["face-results"]) >= 12, 120)
             told = {one.checkin_id: one for one in (decode(raw.value, Examined) for raw in found["face-results"])}
             _measured(told)
             assert pool.replaced == 0
@@ -161,6 +175,11 @@ def _measured(told: dict[str, Examined]) -> None:
     for name in ("good", "cmyk", "lying-down", "last"):
         assert told[name].templates == ("t-s1",)
         assert told[name].seen[0].distances[0] < 0.3, name
+    clip = told["clip"]
+    assert len(clip.frames) == 18
+    assert all(frame.found for frame in clip.frames)
+    assert clip.signs is not None
+    assert min(seen.distances[0] for seen in clip.seen) < 0.3
     assert told["landscape"].seen[0].measures.faces == 0
 
 
@@ -170,7 +189,7 @@ async def _erased(site: _Site) -> None:
     await send_all(site.broker, [site.erasure("s1"), site.erasure("nobody")])
     found = await follow(site.broker, ["erasures"], lambda got: len(_erasures(got["erasures"])) >= 2, 60)
     done = {one.subject_id: one for one in _erasures(found["erasures"])}
-    assert (done["s1"].templates, done["s1"].pictures, done["s1"].key_destroyed) == (1, 8, True)
+    assert (done["s1"].templates, done["s1"].pictures, done["s1"].key_destroyed) == (1, 9, True)
     assert (done["nobody"].templates, done["nobody"].pictures) == (0, 0)
     assert not site.vault.has_key("s1")
     assert site.vault.has_key("s2"), "others' stay"
@@ -178,6 +197,6 @@ async def _erased(site: _Site) -> None:
     await send_all(site.broker, [site.erasure("s1"), site.checkin("anew", GOOD)])
     await follow(site.broker, ["erasures"], lambda got: len(_erasures(got["erasures"])) >= 3, 60)
     assert site.vault.gallery("s1").templates, "what was enrolled later stays"
-    found = await follow(site.broker, ["face-results"], lambda got: len(got["face-results"]) >= 12, 60)
+    found = await follow(site.broker, ["face-results"], lambda got: len(got["face-results"]) >= 13, 60)
     results = [decode(raw.value, Examined) for raw in found["face-results"]]
     assert next(one for one in results if one.checkin_id == "anew").seen[0].distances

@@ -25,7 +25,7 @@ from agents.objectstore import new_master_key
 from fenceline.entries import read_entries
 from fenceline.loading import load
 from tests.support.site import Site, running_site, until
-from tests.support.workers import WorkerProcess, make_topics
+from tests.support.workers import WorkerProcess, make_topics, read_all
 
 AGENTS = ("locate", "verify", "coordinate", "score")
 
@@ -107,7 +107,8 @@ class Checkpoint:
 
     def on(self, topic: str, subject_id: str, **fields: Any) -> list[dict[str, Any]]:
         """Messages of a person on a topic with these fields."""
-        every = [one.value for one in self.site.read(topic) if one.key == subject_id.encode()]
+        records = asyncio.run(read_all(self.site.broker, topic))
+        every = [json.loads(one.value) for one in records if one.key == subject_id.encode() and one.value]
         return [one for one in every if all(one.get(name) == value for name, value in fields.items())]
 
 
