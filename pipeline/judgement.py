@@ -302,7 +302,7 @@ class Judgement:
             concern.crossed_s = min(self._crossed(now_at, concern.entered_s, back=False), t)
         if concern.breach is not None:
             concern.breach.deepest_m = max(concern.breach.deepest_m, depth)
-        opens = concern.broken and concern.breach is None and not back
+        opens = concern.broken and concern.breach is None and chance >= rule.open_at
         if opens and self.duties.holds(activation, concern.duty, t):
             now_at = now_at or self._ground(row, concern.duty, j, of, seen)
             since = self.duties.held_since(activation, concern.duty, concern.crossed_s, t)
@@ -386,7 +386,7 @@ class Judgement:
                 yield self.teller.closed(
                     activation, concern, breach, None, edge.at_s, detected, edge.reason, corrected=none
                 )
-            elif concern.breach is None and concern.broken and holds and fresh:
+            elif concern.breach is None and concern.broken and holds and fresh and concern.chance >= self.rule.open_at:
                 ground = self._ground_now(row, concern.duty, edge.at_s)
                 yield self._open(activation, concern, ground, edge.at_s, detected, late=False, edge=True)
             if edge.over:

@@ -91,6 +91,19 @@ def test_already_out_when_the_curfew_begins_is_a_breach_at_that_moment_without_a
     assert opened.evidence["edge"] is True
 
 
+def test_who_was_out_and_stands_on_the_line_when_the_curfew_begins_is_uncertain_until_fixes_say_more() -> None:
+    night = Night()
+    night.stay(-30, -20, 0)
+    night.stay(-20, -18, 0, 800)
+    night.stay(-18, -12, 800)
+    night.stay(-12, -6, 800, 105)
+    night.stay(-6, 6, 105)
+    assert [i for i in night.told if i.type.startswith("breach")] == []
+    night.stay(6, 10, 105, 500)
+    (opened,) = night.told
+    assert (opened.type, opened.occurred_at, opened.confidence >= 0.99) == ("breach.opened", NINE_PM, True)
+
+
 def test_a_breach_that_lasts_when_the_curfew_ends_is_closed_at_that_edge() -> None:
     night = Night()
     night.stay(-30, -20, 0)
