@@ -30,5 +30,13 @@ test: install ## all tests that this machine can run
 demo: install ## the whole system on this machine, with devices on the move
 	@$(BIN)/fenceline demo $(ARGS)
 
+BENCHES = engine fence_lookup gateway latency recovery end_to_end
+bench: install $(addprefix bench-,$(BENCHES)) ## measure all, about an hour; bench-NAME measures one; docs/speed.md
+	$(BIN)/python -m benchmarks.page
+
+bench-%: install
+	@mkdir -p benchmarks/results
+	$(BIN)/python -m benchmarks.$* $(ARGS) > .bench-$*.json && mv .bench-$*.json benchmarks/results/$*.json
+
 ci: check ## what CI runs: the checks, and every test, also those on a real Apache Kafka
 	@$(MAKE) --no-print-directory test ARGS="--kafka --durations=15"

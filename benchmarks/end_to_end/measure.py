@@ -187,7 +187,7 @@ async def at_rate(
     assert producer.stdout is not None
     await asyncio.to_thread(producer.stdout.readline)
     await asyncio.sleep(contender.settle_s)
-    since = await _ends(start.broker, contender.output)
+    since = await ends(start.broker, contender.output)
     seen, cpu = [await watch.look()], cpu_s(pid)
     ending = asyncio.create_task(_ended(producer))
     while not ending.done():
@@ -220,7 +220,7 @@ async def _drained(watch: Watch) -> float | None:
     return None
 
 
-async def _ends(broker: str, topic: str) -> dict[TopicPartition, int]:
+async def ends(broker: str, topic: str) -> dict[TopicPartition, int]:
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=broker)
     await consumer.start()
     try:
@@ -232,14 +232,14 @@ async def _ends(broker: str, topic: str) -> dict[TopicPartition, int]:
 
 async def latencies(broker: str, topic: str, since: dict[TopicPartition, int]) -> dict[str, Any]:
     """From the sending of the fix that settled it to the broker's stamp on what was said: milliseconds."""
-    ends = await _ends(broker, topic)
+    until = await ends(broker, topic)
     consumer = AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False)
     await consumer.start()
     found: list[float] = []
     consumer.assign(list(since))
     for place, offset in since.items():
         consumer.seek(place, offset)
-    while any([await consumer.position(place) < end for place, end in ends.items()]):
+    while any([await consumer.position(place) < end for place, end in until.items()]):
         for records in (await consumer.getmany(timeout_ms=200)).values():
             for record in records:
                 said = json.loads(record.value)

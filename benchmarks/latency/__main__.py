@@ -1,0 +1,128 @@
+"""`python -m benchmarks.latency [--rate N] [--seconds N]`: one JSON object on stdout.
+
+Apache Kafka, the gateway and a worker, each a process of its own on this machine. Requests of 100 fixes over 8
+connections at a steady rate; each fix is stamped when its request is written. The latency is from that to the broker's
+stamp on the incident; devices walk in and out of fences, so that there are some.
+
+The profile says what a fix costs on the way, in processor time: gateway, broker, worker; the worker's part is divided
+by the engine's own clock (`benchmarks.engine.stages`), on the same town of fences.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import uvloop
+
+from benchmarks.end_to_end.contenders import Contender, Start
+from benchmarks.end_to_end.measure import Watch, cpu_s, ends, latencies, prepare, running
+from benchmarks.end_to_end.scene import Scene, laps, stamped
+from benchmarks.gateway.load import request_bytes
+from benchmarks.machine import machine
+from tests.support.kafka import ApacheKafka
+from tests.support.site import running_site
+
+CONNECTIONS, SETTLE_S = 8, 30.0
+RATES = {"GATEWAY_FEED_FIXES_PER_S": "1e9", "GATEWAY_FEED_BURST": "1e9", "GATEWAY_IN_FLIGHT_FIXES": "200000"}
+
+
+def _worker(_: Start) -> list[str]:
+    return [sys.executable, "-m", "fenceline", "worker", "--agents", "locate"]
+
+
+async def _feed(port: int, token: str, frames: list[bytes], rate: float, seconds: float) -> dict[str, Any]:
+    """Send frames of 100 at `rate` fixes a second; how many and how long their answers took."""
+    supply = cycle(frames)
+    began = time.perf_counter()
+    statuses: dict[int, int] = {}
+    answers: list[float] = []
+
+    async def one(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        pause = 100 * CONNECTIONS / rate
+        due = began + number * pause / CONNECTIONS
+        while due < began + seconds:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            due += pause
+            asked = time.perf_counter()
+            writer.write(request_bytes(stamped(next(supply)), token))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+            status = int(head[9:12])
+            statuses[status] = statuses.get(status, 0) + 1
+            answers.append(time.perf_counter() - asked)
+        writer.close()
+
+    await asyncio.gather(*(one(number) for number in range(CONNECTIONS)))
+    answers.sort()
+    took = time.perf_counter() - began
+    return {
+        "fixes_per_s": round(100 * len(answers) / took),
+        "statuses": {str(status): count for status, count in statuses.items()},
+        "answer_p50_ms": round(answers[len(answers) // 2] * 1000, 1),
+        "answer_p99_ms": round(answers[int(len(answers) * 0.99)] * 1000, 1),
+    }
+
+
+@click.command()
+@click.option("--rate", default=5_000.0, show_default=True, help="Fixes a second.")
+@click.option("--seconds", default=30.0, show_default=True)
+def main(rate: float, seconds: float) -> None:
+    """Measure from the gateway's socket to the incident."""
+    scene = Scene(int(rate * 2), 1000, 8, 4)
+    contender = Contender("fenceline", "full verdict", "fenceline-locate", "incidents", True, _worker)
+    with tempfile.TemporaryDirectory(prefix="fenceline-bench-") as name:
+        folder = Path(name)
+        kafka = ApacheKafka(folder / "kafka", heap_mb=768)
+        broker = kafka.start()
+        try:
+            start = Start(broker, folder / "fences.geojson", "fixes", folder)
+            asyncio.run(prepare(broker, contender, scene, start.fences))
+            with running_site(folder, RATES, broker_at=broker) as site, running(contender, start) as worker:
+                token = site.issue("*", principal="feed", role="service", fixes_per_s=1e9, burst_fixes=1e9)
+                port = int(site.url.rpartition(":")[2])
+                frames = [frame for lap in laps(scene, scene.devices) for _, frame, _ in lap]
+                settling = uvloop.run(_feed(port, token, frames, rate, SETTLE_S))
+                uvloop.run(_caught_up(broker))
+                since = asyncio.run(ends(broker, "incidents"))
+                pids = {"gateway": site.process.pid, "broker": kafka.pid, "worker": worker.pid}
+                before = {part: cpu_s(pid) for part, pid in pids.items()}
+                sent = uvloop.run(_feed(port, token, frames, rate, seconds))
+                uvloop.run(_caught_up(broker))
+                spent = {part: cpu_s(pid) - before[part] for part, pid in pids.items()}
+                found = asyncio.run(latencies(broker, "incidents", since))
+        finally:
+            kafka.stop()
+    fixes = 100 * sum(sent["statuses"].values())
+    report = {
+        "benchmark": "latency",
+        "machine": machine(),
+        "scene": scene._asdict(),
+        "seconds": seconds,
+        "settling": settling,
+        "sent": sent,
+        "gateway_to_incident": found,
+        "cpu_us_per_fix": {part: round(value / fixes * 1e6, 2) for part, value in spent.items()},
+    }
+    click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
+
+
+async def _caught_up(broker: str) -> None:
+    async with Watch(broker, "fenceline-locate", "fixes", 4) as watch:
+        for _ in range(240):
+            now = await watch.look()
+            if now.there and now.done >= now.there:
+                return
+            await asyncio.sleep(0.5)
+    raise click.ClickException("the worker did not keep up")
+
+
+if __name__ == "__main__":
+    main()

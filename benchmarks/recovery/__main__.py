@@ -1,0 +1,211 @@
+"""`python -m benchmarks.recovery [--devices N ...] [--moving N]`: one JSON object on stdout.
+
+On Apache Kafka, for each number of devices: a worker learns all and judges reports of each; its memory; then kill -9,
+new reports, and a new worker: how long from its start until it is ready, and until the first of the new reports is
+judged (the committed offset moves, looked at four times a second and committed every second).
+
+Then two workers share `--moving` devices that report all the time; one is killed, and one is restarted as in a rolling
+update. The pause is the longest time for which the committed offset of any partition stood still.
+"""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from benchmarks.end_to_end.contenders import Contender, Start
+from benchmarks.end_to_end.measure import Watch, load, prepare, running
+from benchmarks.end_to_end.scene import Scene, laps, stamped
+from benchmarks.machine import machine, resident_mb
+from fenceline.embedded import free_port
+from tests.support.kafka import ApacheKafka
+
+GROUP, TOPIC, CHANGELOG = "fenceline-locate", "fixes", "fenceline.locate.changelog"
+LOOK_S = 0.25
+PATIENCE_S = 300.0
+FENCES, PARTITIONS = 1000, 4
+LAPS = 3
+MOVING_RATE = 10_000.0
+
+
+def _contender(port: int) -> Contender:
+    command = [sys.executable, "-m", "fenceline", "worker", "--agents", "locate", "--health-port", str(port)]
+    return Contender("fenceline", "full verdict", GROUP, "incidents", True, lambda _: command)
+
+
+async def _ready_s(port: int) -> float:
+    began = time.monotonic()
+    async with httpx.AsyncClient() as client:
+        while time.monotonic() - began < PATIENCE_S:
+            try:
+                if (await client.get(f"http://127.0.0.1:{port}/readyz", timeout=2)).status_code == httpx.codes.OK:
+                    return round(time.monotonic() - began, 1)
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(LOOK_S)
+    raise click.ClickException("the worker did not become ready")
+
+
+async def _send(broker: str, frames: Iterable[tuple[int, bytes, int]]) -> int:
+    producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=5, max_batch_size=256 * 1024)
+    await producer.start()
+    sent = 0
+    for partition, frame, count in frames:
+        await producer.send(TOPIC, stamped(frame), partition=partition)
+        sent += count
+    await producer.stop()
+    return sent
+
+
+async def _until_done(watch: Watch, least: int = -1) -> float:
+    """Seconds until all that lies there is judged; or, with `least`, more than so many records."""
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE_S:
+        now = await watch.look()
+        if now.done > least if least >= 0 else now.done >= now.there:
+            return round(time.monotonic() - began, 1)
+        await asyncio.sleep(LOOK_S)
+    raise click.ClickException("what was sent was not judged")
+
+
+async def _saved(broker: str) -> None:
+    """Wait until the changelog grows no more: the state is in it."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker)
+    await consumer.start()
+    places = [TopicPartition(CHANGELOG, number) for number in range(PARTITIONS)]
+    before, since = None, time.monotonic()
+    while time.monotonic() - since < 6.0:
+        await asyncio.sleep(1)
+        now = await consumer.end_offsets(places)
+        if now != before:
+            before, since = now, time.monotonic()
+    await consumer.stop()
+
+
+async def _killed(folder: Path, broker: str, devices: int) -> dict[str, Any]:
+    scene = Scene(devices, FENCES, 8, PARTITIONS)
+    port = free_port()
+    contender = _contender(port)
+    start = Start(broker, folder / "fences.geojson", TOPIC, folder)
+    await prepare(broker, contender, scene, start.fences)
+    found: dict[str, Any] = {"devices": devices}
+    async with Watch(broker, GROUP, TOPIC, PARTITIONS) as watch:
+        with running(contender, start) as process:
+            found["first_start_s"] = await _ready_s(port)
+            known_mb = resident_mb(process.pid)
+            for lap in islice(laps(scene, devices), LAPS):
+                await _send(broker, lap)
+                await _until_done(watch)
+            await _saved(broker)
+            found["worker_mb"] = round(resident_mb(process.pid))
+            found["of_it_state_mb"] = round(resident_mb(process.pid) - known_mb)
+            process.kill()
+            process.wait()
+        done = (await watch.look()).done
+        await _send(broker, next(laps(scene, min(devices, 1000))))
+        with running(contender, start) as process:
+            ready = asyncio.create_task(_ready_s(port))
+            found["restart_to_first_verdict_s"] = await _until_done(watch, done)
+            found["restart_to_ready_s"] = await ready
+            found["restart_to_all_judged_s"] = await _until_done(watch)
+    return found
+
+
+async def _pause(broker: str, seconds: float) -> dict[str, float]:
+    """The longest time for which no offset of a partition was committed, over the next `seconds`."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    last: dict[int, tuple[int, float]] = {}
+    longest: dict[int, float] = {}
+    end = time.monotonic() + seconds
+    while (now := time.monotonic()) < end:
+        for place, meta in (await admin.list_consumer_group_offsets(GROUP)).items():
+            if place.topic != TOPIC:
+                continue
+            number = place.partition
+            offset, since = last.get(number, (-1, now))
+            longest[number] = max(longest.get(number, 0.0), now - since)
+            if meta.offset != offset:
+                last[number] = (meta.offset, now)
+        await asyncio.sleep(LOOK_S)
+    await admin.close()
+    return {
+        "longest_s": round(max(longest.values()), 1),
+        "median_partition_s": round(sorted(longest.values())[len(longest) // 2], 1),
+    }
+
+
+async def _moved(folder: Path, broker: str, devices: int) -> dict[str, Any]:
+    scene = Scene(devices, FENCES, 8, PARTITIONS)
+    ports = [free_port(), free_port(), free_port(), free_port()]
+    starts = []
+    for name in ("one", "two", "three", "four"):
+        (folder / name).mkdir()
+        starts.append(Start(broker, folder / "fences.geojson", TOPIC, folder / name))
+    await prepare(broker, _contender(ports[0]), scene, starts[0].fences)
+    found: dict[str, Any] = {"devices": devices, "offered_fixes_per_s": MOVING_RATE, "session_timeout_s": 10.0}
+    producers: list[subprocess.Popen[str]] = []
+    with running(_contender(ports[0]), starts[0]), running(_contender(ports[1]), starts[1]) as two:
+        await asyncio.gather(_ready_s(ports[0]), _ready_s(ports[1]))
+        async with Watch(broker, GROUP, TOPIC, PARTITIONS) as watch:
+            for lap in islice(laps(scene, devices), LAPS):
+                await _send(broker, lap)
+                await _until_done(watch)
+        producers.append(load(starts[0], _contender(0), scene, MOVING_RATE, 100.0))
+        try:
+            await asyncio.sleep(12)
+            found["undisturbed"] = await _pause(broker, 8)
+            two.kill()
+            two.wait()
+            found["crash"] = await _pause(broker, 32)
+            with running(_contender(ports[2]), starts[2]) as three:
+                found["one_more_worker"] = await _pause(broker, 20)
+                three.send_signal(signal.SIGTERM)
+                with running(_contender(ports[3]), starts[3]):
+                    found["rolling_restart"] = await _pause(broker, 22)
+        finally:
+            for producer in producers:
+                producer.kill()
+                producer.wait()
+    return found
+
+
+@click.command()
+@click.option("--devices", default=(10_000, 100_000, 1_000_000), multiple=True, show_default=True)
+@click.option("--moving", default=100_000, show_default=True, help="Devices whose workers come and go; 0: not that.")
+def main(devices: tuple[int, ...], moving: int) -> None:
+    """Kill workers and take the time."""
+    report: dict[str, Any] = {"benchmark": "recovery", "machine": machine(), "killed": []}
+    for count in [*devices, -moving]:
+        if count == 0:
+            continue
+        with tempfile.TemporaryDirectory(prefix="fenceline-bench-") as folder:
+            kafka = ApacheKafka(Path(folder) / "kafka", heap_mb=768)
+            broker = kafka.start()
+            try:
+                if count > 0:
+                    report["killed"].append(asyncio.run(_killed(Path(folder), broker, count)))
+                else:
+                    report["rebalance"] = asyncio.run(_moved(Path(folder), broker, moving))
+            except (click.ClickException, RuntimeError) as why:
+                report["killed"].append({"devices": count, "not measured": str(why)})
+            finally:
+                kafka.stop()
+        print(json.dumps(report), file=sys.stderr, flush=True)
+    click.echo(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
