@@ -28,7 +28,7 @@ from tests.support.postal import Part
 from tests.support.workers import PARTITIONS, make_topics, read_all, send_all, wait_for
 
 AGENTS = "locate,score,alert,area,coordinate,audit"
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 NOW = datetime.now(UTC).replace(microsecond=0)
 PEOPLE = {"s0": "a", "s1": "a", "s2": "b", "s3": "a", "s4": "a"}
 """Who is whose."""

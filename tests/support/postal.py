@@ -12,7 +12,7 @@ import httpx
 
 from fenceline.embedded import free_port
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 240.0
 
 
 class Part:
