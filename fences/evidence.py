@@ -17,16 +17,25 @@ from numpy.typing import NDArray
 Column = NDArray[np.float64]
 _ROOT_HALF = math.sqrt(0.5)
 
+LOOK_S = 15.0
+
 
 class VerdictRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a chance becomes a verdict.
 
-    `tolerance_m` in favour of the person; `open_at` and `close_at` are chances that the duty is broken.
+    `tolerance_m` in favour of the person; `open_at` and `close_at` are chances that the duty is broken. `open_at` holds
+    for who reports each `LOOK_S`. Who reports more often is looked at more often, and each look may err: the risk that
+    is left is shared among them, from a quarter to four times of it.
     """
 
     tolerance_m: float = 5.0
-    open_at: float = 0.99
+    open_at: float = 0.993
     close_at: float = 0.05
+
+    def opens_at(self, period_s: float) -> float:
+        """From which chance on a breach of somebody who reports each `period_s` (0: not known) opens."""
+        share = min(max(period_s / LOOK_S, 0.25), 4.0) if period_s > 0 else 1.0
+        return 1.0 - (1.0 - self.open_at) * share
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]

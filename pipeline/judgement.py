@@ -296,7 +296,7 @@ class Judgement:
             concern.over += 1
         back = concern.broken and chance <= rule.close_at
         now_at: Ground | None = None
-        if not concern.broken and chance >= rule.open_at and self._confirmed(concern, t):
+        if not concern.broken and chance >= self.opens_at(row, t) and self._confirmed(concern, t):
             now_at = self._ground(row, concern.duty, j, of, seen)
             concern.broken = True
             concern.crossed_s = min(self._crossed(now_at, concern.entered_s, back=False), t)
@@ -321,6 +321,12 @@ class Judgement:
                 yield self.teller.closed(
                     activation, concern, breach, now_at, home, settled, "thrown" if none else "", corrected=none
                 )
+
+    def opens_at(self, row: int, t: float) -> float:
+        """From which chance on a breach of the row opens, by how often it has reported up to `t`."""
+        times = self.tracker.recent(row)[0]
+        times = times[: int(np.searchsorted(times, t, "right"))][-GROUND:]
+        return self.rule.opens_at(float(np.median(np.diff(times))) if len(times) > 1 else 0.0)
 
     def _confirmed(self, concern: Concern, t: float) -> bool:
         confirm = self.reference.fence(concern.duty).properties.confirm

@@ -138,8 +138,9 @@ class _Asked:
             return "broken", f"an alert stands since {since}"
         if chance <= rule.close_at:
             return "kept", "leave allows the place" if leave else f"the chance that it is broken is {chance:.3f}"
-        if chance < rule.open_at:
-            return "uncertain", f"the chance that it is broken is {chance:.3f}, an alert needs {rule.open_at:.3f}"
+        opens_at = self._judgement.opens_at(self._row, self._at_s)
+        if chance < opens_at:
+            return "uncertain", f"the chance that it is broken is {chance:.3f}, an alert needs {opens_at:.3f}"
         confirm = self._reference.fence(duty).properties.confirm
         if confirm is not None and concern is not None:
             needed = f"{confirm.fixes} fixes over {confirm.span_s:g} s"
