@@ -1,0 +1,1 @@
+"""How large is the desk, and how smooth its map?"""
