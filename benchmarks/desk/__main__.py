@@ -2,7 +2,7 @@
 
 The desk in a real Chromium: how many bytes its first load takes, compressed as the console sends it; and how long
 frames take while N positions move once a second. The pages are the console's own; what they ask is answered here with
-made-up people, so that nothing but the page is measured. Software rendering: on a machine with a graphics processor frames are shorter.
+made-up people, so that nothing but the page is measured. Software rendering: a graphics processor makes frames shorter.
 Beside it, the same canvas with nothing to draw: what the browser itself takes.
 """
 
