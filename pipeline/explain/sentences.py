@@ -17,6 +17,8 @@ from schemas.incident import Incident
 from schemas.reference import Subject
 
 UTC = ZoneInfo("UTC")
+LIFTED = ("schedule", "leave", "fence", "activation")
+"""Reasons of a breach's end that say nothing of where the person is."""
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -28,6 +30,8 @@ def sentence(incident: Incident, language: Language = "en", subject: Subject | N
     zone = UTC if subject is None else ZoneInfo(subject.time_zone)
     chinese = language == "zh-CN"
     rule = incident.evidence.get("rule")
+    if incident.type == "breach.closed" and incident.evidence.get("reason") in LIFTED:
+        rule = "lifted"
     pair = TEXTS.get(f"{incident.type}/{rule}") or TEXTS.get(incident.type) or TEXTS[""]
     gaps = _gaps(incident, language, zone, subject)
     text = _filled(pair[chinese], gaps)

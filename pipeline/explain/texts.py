@@ -22,6 +22,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{who} was out of {fence} again at {when}[, after {lasted}][, because {reason}]; {sure}[, by {why}].",
         "{who}于 {when} 离开禁入区域{fence}[，历时 {lasted}][，原因：{reason}]；{sure}[，{why}]。",
     ),
+    "breach.closed/lifted": (
+        "The breach of {fence} by {who} ended at {when}[, after {lasted}], because {reason}; "
+        "that says nothing of where they are.",
+        "{who}对{fence}的违规于 {when} 结束[，历时 {lasted}]，原因：{reason}；不表示当事人已返回。",
+    ),
     "breach.closed": (
         "The breach of {fence} by {who} ended at {when}[, after {lasted}][, because {reason}]; {sure}.",
         "{who}对{fence}的违规于 {when} 结束[，历时 {lasted}][，原因：{reason}]；{sure}。",
@@ -127,6 +132,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "leave": ("leave was given", "已获批准外出"),
     "activation": ("supervision ended", "监管已结束"),
     "fence": ("the fence was changed or withdrawn", "围栏已变更或撤销"),
+    "thrown": ("the receiver was far off at the positions that it rested on", "所依据的定位为接收机异常偏移"),
     "late_fixes": ("positions that came late show another course", "迟到的定位显示了不同的行程"),
     "late": ("positions that came late show another course", "迟到的定位显示了不同的行程"),
     # of check-ins, as pipeline.identity gives them

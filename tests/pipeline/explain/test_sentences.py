@@ -77,6 +77,16 @@ def test_a_correction_names_its_reason() -> None:
     corrected = incident("breach.corrected", late=True, evidence={"rule": "stay_in", "reason": "leave"})
     assert "was none: leave was given." in sentence(corrected)
     assert sentence(corrected).endswith("It became known late.")
+    thrown = incident("breach.corrected", evidence={"rule": "stay_in", "reason": "thrown"})
+    assert "was none: the receiver was far off" in sentence(thrown)
+
+
+@pytest.mark.parametrize("reason", ["schedule", "leave", "fence", "activation"])
+def test_a_breach_that_ends_with_its_duty_does_not_say_that_the_person_is_back(reason: str) -> None:
+    evidence = {"rule": "stay_in", "reason": reason, "opened_at": "2026-11-23T08:31:12.000Z"}
+    ended = sentence(incident("breach.closed", 1.0, evidence=evidence))
+    assert ended.startswith("The breach of “home” by s-1 ended at 09:31:12 on 23 Nov 2026, after 60 min, because ")
+    assert "回到" not in sentence(incident("breach.closed", 1.0, evidence=evidence), "zh-CN")
 
 
 @pytest.mark.parametrize("kind", get_args(IncidentType))
