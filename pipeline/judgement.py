@@ -296,14 +296,14 @@ class Judgement:
             concern.over += 1
         back = concern.broken and chance <= rule.close_at
         now_at: Ground | None = None
-        if not concern.broken and chance >= self.opens_at(row, t) and self._confirmed(concern, t):
+        is_sure = chance >= 0.5 and concern.breach is None and chance >= self.opens_at(row, t)
+        if not concern.broken and is_sure and self._confirmed(concern, t):
             now_at = self._ground(row, concern.duty, j, of, seen)
             concern.broken = True
             concern.crossed_s = min(self._crossed(now_at, concern.entered_s, back=False), t)
         if concern.breach is not None:
             concern.breach.deepest_m = max(concern.breach.deepest_m, depth)
-        opens = concern.broken and concern.breach is None and chance >= rule.open_at
-        if opens and self.duties.holds(activation, concern.duty, t):
+        if concern.broken and is_sure and self.duties.holds(activation, concern.duty, t):
             now_at = now_at or self._ground(row, concern.duty, j, of, seen)
             since = self.duties.held_since(activation, concern.duty, concern.crossed_s, t)
             yield self._open(
@@ -392,7 +392,13 @@ class Judgement:
                 yield self.teller.closed(
                     activation, concern, breach, None, edge.at_s, detected, edge.reason, corrected=none
                 )
-            elif concern.breach is None and concern.broken and holds and fresh and concern.chance >= self.rule.open_at:
+            elif (
+                concern.breach is None
+                and concern.broken
+                and holds
+                and fresh
+                and concern.chance >= self.opens_at(row, concern.fix_s)
+            ):
                 ground = self._ground_now(row, concern.duty, edge.at_s)
                 yield self._open(activation, concern, ground, edge.at_s, detected, late=False, edge=True)
             if edge.over:
