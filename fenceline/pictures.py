@@ -11,6 +11,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path
+from shapely import LineString, MultiLineString
+from shapely import Point as Spot
+from shapely.ops import nearest_points
 
 from pipeline.explain.drawing import Drawing, Point, Ring
 
@@ -71,7 +74,7 @@ def _map(axes: Axes, drawing: Drawing) -> None:
         axes.scatter(*places, s=40, marker="x", color=THROWN, zorder=4, label="thrown off, not believed")
     if drawing.crossing is not None:
         axes.scatter(*drawing.crossing, marker="*", s=160, color=BREACH, zorder=5, label="crossing")
-    _frame(axes, drawing)
+    frame(axes, drawing)
     axes.set_aspect("equal")
     axes.set_xlabel(f"metres east of {drawing.lat:.5f}, {drawing.lon:.5f}", color=INK)
     axes.set_ylabel("metres north", color=INK)
@@ -93,10 +96,16 @@ def _path(rings: list[Ring]) -> Path:
     )
 
 
-def _frame(axes: Axes, drawing: Drawing) -> None:
-    """Show what it rests on whole; the rest of a long track or a large fence may run out of the frame."""
+def frame(axes: Axes, drawing: Drawing) -> None:
+    """Show what it rests on whole, and the boundary where it is nearest; the rest of a long track or a large fence may
+    run out of the frame."""
     shown = [p for p in drawing.points if p.ground] or drawing.points
     east, north = [p.east_m for p in shown] + [0.0], [p.north_m for p in shown] + [0.0]
+    if drawing.rings and shown:
+        here = Spot(shown[-1].east_m, shown[-1].north_m)
+        edge = MultiLineString([LineString(list(zip(r.east_m, r.north_m, strict=True))) for r in drawing.rings])
+        near = nearest_points(edge, here)[0]
+        east, north = [*east, near.x], [*north, near.y]
     reach = max((p.accuracy_m or 0.0 for p in shown), default=0.0)
     half = max(max(east) - min(east), max(north) - min(north), LEAST_M) * (0.5 + MARGIN) + min(reach, 500.0)
     middle = (max(east) + min(east)) / 2, (max(north) + min(north)) / 2

@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
-from fenceline.pictures import picture
+from fenceline.pictures import frame, picture
 from fences.plane import distance_m
 from pipeline.explain.drawing import MOST_POINTS, drawing, outline
 from schemas.fix import Fix
@@ -118,3 +119,16 @@ def test_the_picture_is_a_png_whatever_is_known(with_fence: bool, evidence: Any)
     png = picture(drawn, "案号 2026-0004 “家” left 🏠 " + "and so on " * 30)
     assert png.startswith(b"\x89PNG\r\n")
     assert len(png) > 10_000
+
+
+def test_the_boundary_is_in_the_picture_where_it_is_nearest() -> None:
+    """Somebody who is 500 m off when the hours begin: all that it rests on is far from the line."""
+    away = [{**one, "lat": 60.0055 + n * 1e-5} for n, one in enumerate(GROUNDS)]
+    drawn = drawing(incident(fixes=away), fence({"type": "Point", "coordinates": [25, 60]}, 100))
+    assert drawn is not None
+    axes = Figure().subplots()
+    frame(axes, drawn)
+    low, high = axes.get_ylim()
+    north = max(drawn.rings[0].north_m)
+    assert low < north < high
+    assert low < min(point.north_m for point in drawn.points)
