@@ -67,13 +67,12 @@ def because(incident: Incident, language: Language) -> str:
     thrown = sum(fix.thrown for fix in grounds(incident))
     span_s = (fixes[-1].fix_time - fixes[0].fix_time).total_seconds()
     claimed = [fix.accuracy_m for fix in fixes if fix.accuracy_m is not None]
-    edge = incident.evidence.get("edge") is True
     if language == "zh-CN":
         text = f"依据 {len(fixes)} 个定位点" + (f"，历时 {duration(span_s, language)}" if len(fixes) > 1 else "")
         text += f"，标称精度 {distance(max(claimed), language)}" if claimed else ""
         text += f"，另有 {thrown} 个漂移点未采信" if thrown else ""
-        return text + ("，规定时段开始时已在违规位置" if edge else "")
+        return text
     text = "1 position" if len(fixes) == 1 else f"{len(fixes)} positions over {duration(span_s, language)}"
     text += f", accurate to {distance(max(claimed), language)} by their own account" if claimed else ""
     text += f", {thrown} more held for thrown off" if thrown else ""
-    return text + (", there already when the hours began" if edge else "")
+    return text

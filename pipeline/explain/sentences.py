@@ -32,6 +32,8 @@ def sentence(incident: Incident, language: Language = "en", subject: Subject | N
     rule = incident.evidence.get("rule")
     if incident.type == "breach.closed" and incident.evidence.get("reason") in LIFTED:
         rule = "lifted"
+    if incident.type == "breach.opened" and incident.evidence.get("edge") is True:
+        rule = f"{rule}/edge"
     pair = TEXTS.get(f"{incident.type}/{rule}") or TEXTS.get(incident.type) or TEXTS[""]
     gaps = _gaps(incident, language, zone, subject)
     text = _filled(pair[chinese], gaps)

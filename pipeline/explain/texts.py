@@ -5,6 +5,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{who} left {fence} at {when}[: {far} beyond its boundary][, at {where}]; {sure}[, by {why}].",
         "{who}于 {when} 离开{fence}[，已超出边界 {far}][，位置 {where}]；{sure}[，{why}]。",
     ),
+    "breach.opened/stay_in/edge": (
+        "{who} was outside of {fence} when its duty began, at {when}[: {far} beyond its boundary][, at {where}]; "
+        "{sure}[, by {why}].",
+        "{who}于 {when} 规定开始时不在{fence}内[，已超出边界 {far}][，位置 {where}]；{sure}[，{why}]。",
+    ),
+    "breach.opened/keep_out/edge": (
+        "{who} was inside of {fence} when it was closed to them, at {when}[: {far} past its boundary][, at {where}]; "
+        "{sure}[, by {why}].",
+        "{who}于 {when} 禁入规定开始时位于{fence}内[，深入边界 {far}][，位置 {where}]；{sure}[，{why}]。",
+    ),
     "breach.opened/keep_out": (
         "{who} entered {fence}, which is closed to them, at {when}[: {far} past its boundary][, at {where}]; "
         "{sure}[, by {why}].",

@@ -145,4 +145,5 @@ def test_fixes_on_the_other_side_and_those_thrown_off_do_not_count_as_grounds() 
 
 def test_at_an_edge_of_the_hours_it_was_there_already() -> None:
     text = sentence(incident(evidence=BREACH | {"edge": True}))
-    assert text.endswith("there already when the hours began.")
+    assert text.startswith("s-1 was outside of “home” when its duty began, at 09:31:12 on 23 Nov 2026: 240 m beyond")
+    assert "离开" not in sentence(incident(evidence=BREACH | {"edge": True}), "zh-CN")
