@@ -73,9 +73,9 @@ def examine(examiner: Examiner, job: Job) -> Findings:
                 _still(collected, place, raw)
         except (Unreadable, Invalid) as why:
             reason = why.reason if isinstance(why, Invalid) else str(why)
-            return Findings(examiner.model, examiner.version, "unreadable", f"picture {place + 1}: {reason}")
+            return Findings(examiner.model, examiner.version, "unreadable", _named(job, place, reason))
         except MemoryError:
-            detail = f"picture {place + 1} takes too much memory; send a smaller one"
+            detail = _named(job, place, "takes too much memory; send a smaller one")
             return Findings(examiner.model, examiner.version, "too_large", detail)
     return Findings(
         examiner.model,
@@ -85,6 +85,11 @@ def examine(examiner: Examiner, job: Job) -> Findings:
         frames=tuple(frames),
         signs=_signs(collected, track, bool(frames)),
     )
+
+
+def _named(job: Job, place: int, reason: str) -> str:
+    """`reason`, with which of several pictures it is of."""
+    return f"picture {place + 1}: {reason}" if len(job.pictures) > 1 else reason
 
 
 def _still(collected: _Collected, place: int, raw: bytes) -> None:

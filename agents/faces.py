@@ -34,7 +34,15 @@ METRICS = {"Dlib": "euclidean"}
 CHIP_PX = 150
 QUICK_SIDE, FINE_SIDE = 640, 1280
 QUICK_FACE_PX = 80
+MOST_GROWTH = 3.0
+"""Smaller pictures are enlarged by so much at most: a face that needs more is too small to be compared."""
+LEAST_SIDE_PX = 24
 LEAST_SCORE = 0.2
+SURE_SCORE = 0.6
+"""Below it the head may be leaning: it is looked for in the picture turned a little, too."""
+LEAN_DEG = 35.0
+LEAST_OTHER_SCORE = 0.35
+"""Cloth and corners score up to 0.3 beside a real face; people in the second row 0.4 and more."""
 
 Points = NDArray[np.float64]
 
@@ -136,28 +144,50 @@ class Examiner:
     def find(self, pixels: Pixels, *, turn: bool = True) -> Found | None:
         """The main face: the widest one of which the detector is sure; None: there is none.
 
-        `turn`: look for it in the picture turned by quarters too, as a telephone may have held it without saying so.
+        `turn`: look for it in the picture turned by quarters too, as a telephone may have held it without saying so,
+        and leaning, as people lie on a couch.
         """
-        for quarters in (0, 1, 3, 2) if turn else (0,):
-            turned = np.ascontiguousarray(np.rot90(pixels, -quarters)) if quarters else pixels
-            boxes, scale = self._boxes(turned)
-            if boxes:
-                return self._main(turned, boxes, scale, 90 * quarters)
-        return None
+        if min(pixels.shape[:2]) < LEAST_SIDE_PX:
+            return None
+        upright = self._look(pixels, 0, fine=True)
+        if not turn or (upright is not None and upright.measures.certainty >= SURE_SCORE):
+            return upright
+        looks = [upright] if upright is not None else []
+        if upright is None:
+            for quarters in (1, 3, 2):
+                turned = self._look(np.ascontiguousarray(np.rot90(pixels, -quarters)), 90 * quarters, fine=False)
+                if turned is not None and turned.measures.certainty >= SURE_SCORE:
+                    return turned
+                looks += [turned] if turned is not None else []
+        for lean in (LEAN_DEG, -LEAN_DEG):
+            leaning = self._look(_leaning(pixels, lean), int(lean), fine=True)
+            looks += [leaning] if leaning is not None else []
+        return max(looks, key=lambda look: look.measures.certainty, default=None)
 
-    def _boxes(self, pixels: Pixels) -> tuple[list[_Box], float]:
-        """Faces and the scale at which they were found. The quick look does when the face is large: others of half its
-        size would have been found too."""
+    def _look(self, pixels: Pixels, turned_deg: int, *, fine: bool) -> Found | None:
+        boxes, scale = self._boxes(pixels, fine=fine)
+        return self._main(pixels, boxes, scale, turned_deg) if boxes else None
+
+    def _boxes(self, pixels: Pixels, *, fine: bool) -> tuple[list[_Box], float]:
+        """Faces and the scale at which they were found; after a quick look, as closely as is needed for others of half
+        the size of the widest to be found too."""
         longest = max(pixels.shape[:2])
-        found: list[_Box] = []
-        for side in (QUICK_SIDE, FINE_SIDE):
-            scale = side / longest
-            sized = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=_method(scale)) if scale != 1 else pixels
-            rects, scores, _ = self._detector.run(sized, 0, LEAST_SCORE)
-            found = [_Box(rect, float(score)) for rect, score in zip(rects, scores, strict=True)]
-            if any(box.rect.width() >= 2 * QUICK_FACE_PX for box in found):
-                break
-        return found, scale
+        side = min(QUICK_SIDE, round(MOST_GROWTH * longest))
+        found, scale = self._at(pixels, side / longest)
+        widest = max((box.rect.width() for box in found), default=0)
+        closer = min(FINE_SIDE, round(MOST_GROWTH * longest))
+        if widest:
+            closer = min(closer, round(side * 2 * QUICK_FACE_PX / widest))
+        if closer <= 1.05 * side or not (fine or found):
+            return found, scale
+        again, closer_scale = self._at(pixels, closer / longest)
+        return (again, closer_scale) if again else (found, scale)
+
+    def _at(self, pixels: Pixels, scale: float) -> tuple[list[_Box], float]:
+        size = [max(1, round(side * scale)) for side in (pixels.shape[1], pixels.shape[0])]
+        sized = cv2.resize(pixels, size, interpolation=_method(scale)) if scale != 1 else pixels
+        rects, scores, _ = self._detector.run(sized, 0, LEAST_SCORE)
+        return [_Box(rect, float(score)) for rect, score in zip(rects, scores, strict=True)], scale
 
     def find_in_frame(self, pixels: Pixels) -> tuple[Points, int] | None:
         """Landmarks of the main face of a frame, and how many faces there are; quick, for clips."""
@@ -171,6 +201,8 @@ class Examiner:
         return _points(shape), len(rects)
 
     def _main(self, pixels: Pixels, boxes: list[_Box], scale: float, turned_deg: int) -> Found:
+        best = max(box.score for box in boxes)
+        boxes = [box for box in boxes if box.score >= min(best, LEAST_OTHER_SCORE)]
         boxes = sorted(boxes, key=lambda box: (box.rect.width(), box.score), reverse=True)
         rect = _scaled(boxes[0].rect, 1 / scale)
         shape = self._landmarks(pixels, rect)
@@ -232,6 +264,17 @@ class Examiner:
 
 def _method(scale: float) -> int:
     return cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+
+
+def _leaning(pixels: Pixels, degrees: float) -> Pixels:
+    """`pixels` turned clockwise about the middle, whole, on grey."""
+    height, width = pixels.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1.0)
+    wide = int(height * abs(turn[0, 1]) + width * abs(turn[0, 0]))
+    high = int(height * abs(turn[0, 0]) + width * abs(turn[0, 1]))
+    turn[:, 2] += (wide - width) / 2, (high - height) / 2
+    turned = cv2.warpAffine(pixels, turn, (wide, high), flags=cv2.INTER_AREA, borderValue=(128, 128, 128))
+    return np.asarray(turned, np.uint8)
 
 
 def _scaled(rect: Any, by: float) -> Any:

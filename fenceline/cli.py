@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "judge a file of fixes, or history; try a draft of the rules"),
     "enroll": ("enroll", "take up pictures of a person's face as templates"),
     "verify": ("verify", "compare the faces in two pictures"),
-    "identity": ("identity", "keys, seeds of check-in plans and their audit"),
+    "identity": ("identity", "keys, plans' seeds and their audit; how often faces are told apart wrongly"),
     "explain": ("explain", "say why an incident was raised, in words and in a picture"),
     "load": ("load", "write fences, subjects, activations, leaves, rosters or plans to their topics"),
     "rules": ("rules", "show, check and publish the rules of scores, alerts and tasks"),

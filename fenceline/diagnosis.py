@@ -116,10 +116,11 @@ async def _faces(settings: Settings) -> list[Finding]:
 def face_model(settings: Settings, *, fetch: bool = False) -> Finding:
     """Whether the weights of the face model are here. `fetch`: get them where they are published."""
     from agents.faces import Examiner, MissingWeights  # noqa: PLC0415
+    from fenceline.comparing import deepface_home  # noqa: PLC0415
 
     model = settings.face_model
     try:
-        examiner = Examiner(model, str(Path(settings.data_dir).resolve()), fetch=fetch)
+        examiner = Examiner(model, deepface_home(settings), fetch=fetch)
     except MissingWeights as error:
         mend = f"FENCELINE_FACE_MODEL={model} fenceline doctor --fetch-models"
         return Finding("face model", "bad", str(error), mend)

@@ -26,8 +26,8 @@ def command(reference: Path, probe: Path, *, as_json: bool, exit_code: bool) -> 
     Pictures are JPEG or PNG and hold one face each (a clip is taken by its best frame). Undetermined says why: no face,
     several, too blurred to tell, or a distance between the two thresholds.
 
-    Exit code: 0 whenever there is an answer (see --exit-code), 2 for wrong usage, 1 when nothing could be compared at
-    all, for instance because a model's weights are missing.
+    Exit code: 0 whenever there is an answer (see --exit-code), 2 for wrong usage or a missing file, 1 when nothing
+    could be compared at all: a file is no picture, is broken or too large, or a model's weights are missing.
     """
     from agents.facepool import Unable  # noqa: PLC0415  # --help need not wait for it
     from agents.faces import metric_of  # noqa: PLC0415
@@ -59,6 +59,11 @@ def command(reference: Path, probe: Path, *, as_json: bool, exit_code: bool) -> 
         click.echo(msgspec.json.encode(answer).decode())
     else:
         click.echo(_said(answer))
+    unreadable = [(path, look) for path, look in ((reference, one), (probe, two)) if look.measures is None]
+    for path, look in unreadable:
+        click.echo(f"Error: {path}: {look.why[0]}", err=True)
+    if unreadable:
+        sys.exit(1)
     if exit_code:
         sys.exit(EXIT_CODES[found.outcome])
 

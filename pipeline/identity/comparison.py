@@ -55,11 +55,12 @@ def compare(distances: Sequence[Sequence[float]], calibration: Calibration | Non
     """
     nearest = [min(row) for row in distances if row]
     if not nearest:
+        usual = thresholds(calibration, rates) if calibration else None
         return Comparison(
             outcome="undetermined",
             distance=None,
-            threshold=None,
-            no_match_above=None,
+            threshold=round(usual.match, 4) if usual else None,
+            no_match_above=round(usual.no_match, 4) if usual else None,
             fmr_target=rates.fmr,
             why="there was nothing to compare",
         )

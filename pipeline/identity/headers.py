@@ -16,6 +16,8 @@ MOST_SIDE = 16_384
 
 _DATA_URL = re.compile(rb"\s*data:[a-z0-9.+-]+/[a-z0-9.+-]+[;,]", re.IGNORECASE)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\r\n]{64,}={0,2}\s*")
+_STILL_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis"})
+_OTHERS = {b"GIF8": "a GIF", b"BM": "a BMP", b"II*\0": "a TIFF", b"MM\0*": "a TIFF", b"RIFF": "WebP", b"%PDF": "a PDF"}
 _SOF = frozenset({*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)})
 
 
@@ -42,9 +44,16 @@ def header_of(raw: bytes) -> Header:
             raise Invalid("the PNG breaks off in its header; send it again")
         return _bounded(Header("png", int.from_bytes(raw[16:20]), int.from_bytes(raw[20:24])))
     if raw[4:8] == b"ftyp":
+        if raw[8:12] in _STILL_BRANDS:
+            raise Invalid(
+                "this is an HEIC or AVIF photograph; send JPEG (on an iPhone: Camera, Formats, Most Compatible)"
+            )
         return Header("mp4")
     if raw[:4] == b"\x1a\x45\xdf\xa3":
         return Header("webm")
+    for start, name in _OTHERS.items():
+        if raw.startswith(start):
+            raise Invalid(f"this is {name}; send JPEG or PNG")
     if _DATA_URL.match(raw):
         raise Invalid("this is a data URL; send the picture's bytes, not their base64 text")
     if _BASE64.fullmatch(raw[:4096]):

@@ -20,6 +20,8 @@ MOST_WITHOUT_FACE = 0.4
 STILL_DEG, STILL_SHARE = 0.15, 0.0006
 BLINK_S = 0.9
 NOD_S = 2.0
+FLAT_TURN_DEG = 24.0
+"""From such a turn on, flatness tells a head from a card by itself: real heads came to 0.55 at most, cards to 1."""
 JUMP = 0.3
 """How far a face may move between two frames, as a share of the picture's width, and still be the same."""
 
@@ -160,6 +162,13 @@ def _signs(frames: Sequence[Frame], signs: Signs | None, limits: Thresholds | No
         found.append(
             Sign("antispoof", signs.antispoof, rules.antispoof, "the anti-spoofing model takes it for a picture")
         )
-    if signs.flatness is not None and signs.flatness >= rules.flatness and (signs.rigid or 0.0) >= 0.5:
-        found.append(Sign("flat", signs.flatness, rules.flatness, "face and surroundings move like a card"))
+    if _is_flat(faces, signs, rules):
+        found.append(Sign("flat", signs.flatness or 0.0, rules.flatness, "the face turns like a card, not like a head"))
     return found
+
+
+def _is_flat(faces: Sequence[Frame], signs: Signs, rules: IdentityRules) -> bool:
+    if signs.flatness is None or signs.flatness < rules.flatness:
+        return False
+    turn_deg = max(frame.yaw_deg for frame in faces) - min(frame.yaw_deg for frame in faces) if faces else 0.0
+    return turn_deg >= FLAT_TURN_DEG or (signs.rigid or 0.0) >= 0.5

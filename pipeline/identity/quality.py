@@ -12,7 +12,7 @@ from schemas.checkin import Advice, Measures
 class Limits(NamedTuple):
     """What a picture must have. Pixels, degrees, grey levels; shares between 0 and 1."""
 
-    certainty: float = 0.2
+    certainty: float = 0.35
     others: float = 0.5
     eyes_px: float = 14.0
     cut_off: float = 0.35

@@ -1,0 +1,1 @@
+"""Checks a second and memory: ours beside bare DeepFace.verify."""
