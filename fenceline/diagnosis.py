@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ Check = Callable[[Settings], Awaitable[list[Finding]]]
 async def diagnose(settings: Settings) -> list[Finding]:
     """All findings, in the order in which things should be mended."""
     found: list[Finding] = []
-    for check in (_broker, _redis, _master_key, _disk, _faces, _ways_out, _clock_data):
+    for check in (_broker, _redis, _master_key, _disk, _ports, _faces, _ways_out, _clock_data):
         found += await check(settings)
     return found
 
@@ -107,6 +108,30 @@ async def _disk(settings: Settings) -> list[Finding]:
         what = f"{free_gb:.1f} GB are free for FENCELINE_DATA_DIR ({settings.data_dir})"
         return [Finding("disk", "warning", what, "make room, or set FENCELINE_DATA_DIR to another disk")]
     return [Finding("disk", "good", f"{free_gb:.0f} GB are free for {settings.data_dir}")]
+
+
+PORTS = {8080: "gateway", 8090: "console"}
+"""Where the parts listen, unless they are told otherwise."""
+
+
+async def _ports(_: Settings) -> list[Finding]:
+    taken = [port for port in PORTS if not _is_free(port)]
+    if not taken:
+        return [Finding("ports", "good", f"{' and '.join(map(str, PORTS))} are free")]
+    what = ", ".join(f"{port} ({PORTS[port]})" for port in taken)
+    part = PORTS[taken[0]]
+    mend = f"fenceline {part} --port N, unless it is fenceline {part} that runs there"
+    return [Finding("ports", "warning", f"in use on this machine: {what}", mend)]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("", port))
+        except OSError:
+            return False
+    return True
 
 
 async def _faces(settings: Settings) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import pytest
 import redis
 from click.testing import CliRunner
 
+from agents import faces
 from agents.agent import agents_named
+from agents.faces import MissingWeights
 from agents.objectstore import new_master_key
 from agents.topics import create_topics
+from fenceline import diagnosis
 from fenceline.cli import main
+from fenceline.comparing import deepface_home
 from fenceline.embedded import embedded_broker, embedded_redis, free_port
 from fenceline.settings import Settings, settings
 
@@ -61,5 +66,30 @@ def test_of_a_whole_installation_it_says_that_it_is_well(tmp_path: Path) -> None
         asyncio.run(create_topics(Settings(broker=broker, partitions=4), agents_named()))
         settings.cache_clear()
         code, found = looked(**given)
+        found.pop("ports")  # whatever else runs on this machine
         assert {verdict for verdict, _ in found.values()} == {"good"}
         assert code == 0
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as other:
+        other.bind(("", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        monkeypatch.setattr(diagnosis, "PORTS", {port: "gateway"})
+        (found,) = asyncio.run(diagnosis._ports(Settings()))
+    assert (found.verdict, str(port) in found.what) == ("warning", True)
+    assert found.mend.startswith("fenceline gateway --port")
+
+
+def test_weights_are_looked_for_where_faces_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    homes: list[str] = []
+
+    def told(model: str, home: str, *, fetch: bool) -> None:
+        homes.append(home)
+        raise MissingWeights(model)
+
+    monkeypatch.setattr(faces, "Examiner", told)
+    given = Settings(data_dir=str(tmp_path), face_model="Facenet")
+    assert diagnosis.face_model(given, fetch=True).verdict == "bad"
+    assert homes == [deepface_home(given)]
