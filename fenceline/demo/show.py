@@ -169,8 +169,10 @@ async def _once_told(
 
 
 def _is_told(story: Story, chapters: Chapters, planted: set[tuple[str, str]], tally: Tally) -> bool:
-    """Whether all that was accepted and planted has been seen, and the one story is at its end."""
-    return story.found(planted) and len(story.received_at_s) >= len(tally.accepted) and not chapters.untold()
+    """Whether all that was accepted and planted has been seen, officers were told, and the one story is at its end."""
+    is_seen = story.found(planted) and len(story.received_at_s) >= len(tally.accepted)
+    alarmed = len(story.alerts) >= len({subject_id for subject_id, _ in planted})
+    return is_seen and alarmed and not chapters.untold()
 
 
 async def _settle(done: Callable[[], bool], patience_s: float) -> None:
