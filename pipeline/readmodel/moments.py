@@ -21,6 +21,8 @@ MomentKind = Literal["incident", "alert", "task", "score", "leave", "message", "
 
 SILENT_ALERT_EVENTS = frozenset({"counted", "delivered"})
 """Say nothing that the incident or the message does not say."""
+ALONE = frozenset({"rights.confirm"})
+"""Commands that change nothing that tells of them."""
 MESSAGE_STATES = frozenset({"sent", "delivered", "dead"})
 
 
@@ -87,8 +89,8 @@ def _message(said: Notification, _: Moment) -> Line | None:
 
 
 def _result(said: CommandResult, _: Moment) -> Line | None:
-    if said.outcome == "waiting":
-        return None
+    if said.outcome != "refused" and said.kind not in ALONE:
+        return None  # it waits, or what it did is told by the alert, task, entry or leave that it changed
     detail = {"kind": said.kind, "code": said.code, "reason": said.reason, "effect": said.effect}
     return _line(said.at, "command", said.command_id, said.result_id, said.outcome, said.by, detail)
 

@@ -51,7 +51,7 @@ def sentence(entry: ScoreEntry, effect: int, past: bool, language: Language) -> 
     words = _WORDS[language]
     fence = entry.fence_name or entry.fence_id
     what = words[entry.kind].format(
-        type=entry.incident_type,
+        type=_TYPES.get(entry.incident_type, (entry.incident_type,) * 2)[language == "zh-CN"],
         rule=entry.rule,
         version=entry.rule_version,
         day=entry.local_day,
@@ -92,6 +92,21 @@ def _standing(entry: ScoreEntry, effect: int, past: bool, words: dict[str, str])
         key = entry.state
     return words[key].format(by=entry.settled_by, note=entry.note)
 
+
+_TYPES: dict[str, tuple[str, str]] = {
+    "breach.opened": ("a broken fence", "越界"),
+    "passage": ("a way through a zone", "穿越禁区"),
+    "device.silent": ("a silent device", "设备失联"),
+    "device.tamper": ("a device tampered with", "设备被拆动"),
+    "device.power_off": ("a device switched off", "设备关机"),
+    "device.battery_low": ("a low battery", "电量不足"),
+    "device.stuck": ("a position that did not change", "定位长时间不变"),
+    "fix.mocked": ("an invented position", "虚假定位"),
+    "checkin.missed": ("a missed check-in", "未签到"),
+    "identity.doubtful": ("a doubtful identity", "身份存疑"),
+    "identity.refuted": ("another person at a check-in", "非本人签到"),
+}
+"""What is deducted for, in words; other types as they are called on the topic."""
 
 _WORDS: dict[Language, dict[str, str]] = {
     "en": {

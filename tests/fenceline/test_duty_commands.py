@@ -71,7 +71,7 @@ def test_a_duty_hour_on_the_command_line(running: str, tmp_path: Path) -> None:
 
     explained = call("score", "explain", "s1", broker=running)
     assert explained.exit_code == 0
-    assert " -20  2026-11-23: device.tamper costs 20 points" in explained.stdout
+    assert " -20  2026-11-23: a device tampered with costs 20 points" in explained.stdout
     assert "contested (it fell off)" in explained.stdout
     assert "  80  green, as of" in explained.stdout
     as_json = lines(call("score", "explain", "s1", "--json", broker=running))

@@ -20,7 +20,10 @@ from PIL import Image
 
 from agents.agent import agents_named
 from agents.objectstore import new_master_key
+from console.links import make_link
 from fenceline.embedded import embedded_broker, embedded_redis
+from fenceline.settings import read_settings
+from schemas.credential import Role
 from schemas.message import encode
 from schemas.reference import Activation, Fence, Subject
 from schemas.times import Instant, instant
@@ -75,11 +78,10 @@ class Desk:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
-    def link(self, principal: str, role: str = "officer") -> str:
+    def link(self, principal: str, role: Role = "officer") -> str:
         """A link that signs `principal` in, once."""
-        of = () if role == "subject" else ("--agency", AGENCY)
-        device = ("--device", f"d-{principal[2:]}") if role == "subject" else ()
-        return self.run("link", "--role", role, "--principal", principal, *of, *device, "--url", self.url)
+        of, devices = ("", (f"d-{principal[2:]}",)) if role == "subject" else (AGENCY, ())
+        return asyncio.run(make_link(read_settings(self.environ), role, principal, of, self.url, devices))
 
     def report(self, number: int, way: Iterable[tuple[float, float]]) -> None:
         """Person `number`'s device tells its way: how long ago (s) it was how far north of home (m)."""

@@ -178,7 +178,7 @@ export async function cardPage(box, store, subject_id) {
         const title = said(moment.title) || word(`incident.${moment.detail?.type}`, moment.kind);
         return el("li", { data: { incident: moment.kind === "incident" ? moment.id : "" } },
           el("time", { class: "soft", datetime: moment.at }, stamp(moment.at)),
-          el("div", {}, moment.kind === "incident" ? el("button", { class: "link", on: { click: () => look(moment.id) } }, title) : title, moment.by && el("span", { class: "soft small" }, ` · ${moment.by}`)));
+          el("div", {}, moment.kind === "incident" ? el("button", { class: "link", on: { click: () => look(moment.id) } }, title) : title, moment.by && !String(title).includes(moment.by) && el("span", { class: "soft small" }, ` · ${moment.by}`)));
       }),
     );
   }

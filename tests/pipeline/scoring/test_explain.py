@@ -39,8 +39,8 @@ def test_a_line_tells_base_weight_duration_cap_and_who_decided() -> None:
     bench.command(command("score.contest", 8000, by="s1", role="subject", entry_id=entry, reason="bus"))
     lines = account(standing_lines(messages(bench.said, ScoreEntry)), BOOK.score.at(at(0)), at(8000))
     assert [line.en for line in lines] == [
-        "2026-11-23: breach.opened is a warning by clause breach of rules default-1, without points. It counts.",
-        "2026-11-23: breach.opened at Home costs 12 points by clause breach of rules default-1 (6 x 2.25 for severity "
+        "2026-11-23: a broken fence is a warning by clause breach of rules default-1, without points. It counts.",
+        "2026-11-23: a broken fence at Home costs 12 points by clause breach of rules default-1 (6 x 2.25 for severity "
         "high and 120 min) (cut from 14 by the cap of the day). It was contested (bus) and counts until that is "
         "decided.",
     ]
