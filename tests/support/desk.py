@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,7 +82,9 @@ class Desk:
     def link(self, principal: str, role: Role = "officer") -> str:
         """A link that signs `principal` in, once."""
         of, devices = ("", (f"d-{principal[2:]}",)) if role == "subject" else (AGENCY, ())
-        return asyncio.run(make_link(read_settings(self.environ), role, principal, of, self.url, devices))
+        made = make_link(read_settings(self.environ), role, principal, of, self.url, devices)
+        with ThreadPoolExecutor(1) as beside:  # Playwright has a loop in this thread
+            return beside.submit(asyncio.run, made).result()
 
     def report(self, number: int, way: Iterable[tuple[float, float]]) -> None:
         """Person `number`'s device tells its way: how long ago (s) it was how far north of home (m)."""
