@@ -1,4 +1,4 @@
-"""`python -m benchmarks.end_to_end [--seconds N] [--only NAME] [--devices N] [--fences N]`: one JSON object on stdout.
+"""`python -m benchmarks.end_to_end [--seconds N] [--only NAME ...] [--devices N]`: one JSON object on stdout.
 
 Each contender gets an Apache Kafka of its own on this machine, with the producer beside it. First as much as it can
 take, then, for Fenceline, 10, 50 and 90 % of that, each with the latencies from the sending of a fix to what was said
@@ -7,8 +7,6 @@ of it. Peers do one lookup a fix and keep no state; Fenceline gives its full ver
 
 import asyncio
 import json
-import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +17,7 @@ import click
 from benchmarks.end_to_end.contenders import CONTENDERS, Contender, Missing, Start
 from benchmarks.end_to_end.measure import Watch, at_rate, prepare, running, warm
 from benchmarks.end_to_end.scene import Scene
+from benchmarks.machine import machine
 from tests.support.kafka import ApacheKafka
 
 SHARES = (0.1, 0.5, 0.9)
@@ -40,7 +39,7 @@ async def sustained(
     return {"flooded": flooded, "sustained": None}
 
 
-async def measured(contender: Contender, scene: Scene, folder: Path, offered: float, seconds: float) -> dict[str, Any]:
+async def measured(contender: Contender, scene: Scene, folder: Path, seconds: float) -> dict[str, Any]:
     """All figures of one contender."""
     kafka = ApacheKafka(folder / "kafka", heap_mb=768, settings={"log.retention.bytes": str(2 << 30)})
     broker = await asyncio.to_thread(kafka.start)
@@ -51,7 +50,7 @@ async def measured(contender: Contender, scene: Scene, folder: Path, offered: fl
         with running(contender, start) as process:
             async with Watch(broker, contender.group, topic, scene.partitions) as watch:
                 await warm(watch, start, contender, scene, process)
-                found = await sustained(watch, start, contender, scene, process.pid, offered, seconds)
+                found = await sustained(watch, start, contender, scene, process.pid, contender.most, seconds)
                 best = found["sustained"]
                 if best and contender.output == "incidents":
                     for share in SHARES:
@@ -69,25 +68,23 @@ async def measured(contender: Contender, scene: Scene, folder: Path, offered: fl
 @click.option("--devices", default=400_000, show_default=True, help="At most so many; each reports every 2 s.")
 @click.option("--fences", default=1_000, show_default=True)
 @click.option("--partitions", default=4, show_default=True)
-@click.option("--offered", default=200_000.0, show_default=True, help="Fixes a second, more than anyone can take.")
-@click.option("--only", default="", help="Contenders whose name begins so.")
-def main(seconds: float, devices: int, fences: int, partitions: int, offered: float, only: str) -> None:
+@click.option("--only", multiple=True, help="Contenders whose name begins so; may be given again.")
+def main(seconds: float, devices: int, fences: int, partitions: int, only: tuple[str, ...]) -> None:
     """Measure end to end, on Apache Kafka."""
     scene = Scene(devices, fences, 32, partitions)
-    results = []
+    at, results = machine(), []
     for contender in CONTENDERS:
-        if not contender.name.startswith(only):
+        if only and not contender.name.startswith(only):
             continue
         with tempfile.TemporaryDirectory(prefix="fenceline-bench-") as folder:
             try:
-                most = offered if contender.frames else min(offered, 100_000.0)
-                result = asyncio.run(measured(contender, scene, Path(folder), most, seconds))
+                result = asyncio.run(measured(contender, scene, Path(folder), seconds))
             except (Missing, RuntimeError) as why:
                 result = {"contender": contender.name, "not measured": str(why)}
         print(json.dumps(result), file=sys.stderr, flush=True)
         results.append(result)
-    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "machine": platform.machine()}
-    click.echo(json.dumps({"machine": machine, "scene": scene._asdict(), "results": results}))
+    report = {"benchmark": "end_to_end", "machine": at, "seconds": seconds, "scene": scene._asdict()}
+    click.echo(json.dumps(report | {"results": results}, indent=1))
 
 
 if __name__ == "__main__":

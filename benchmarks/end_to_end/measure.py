@@ -79,7 +79,7 @@ def running(contender: Contender, start: Start) -> Iterator[subprocess.Popen[byt
                 **os.environ,
                 "FENCELINE_BROKER": start.broker,
                 "FENCELINE_DATA_DIR": str(start.folder),
-                "FENCELINE_WORKER_LOG_LEVEL": "warning",
+                "FENCELINE_WORKER_LOG_LEVEL": os.environ.get("FENCELINE_WORKER_LOG_LEVEL", "warning"),
             },
         )
     try:

@@ -161,7 +161,7 @@ def main(quick: bool, memory_of: int | None) -> None:
     if memory_of:
         print(json.dumps(_memory_here(memory_of)))
         return
-    devices, rounds, warm = (10_000, 6, 12) if quick else (50_000, 9, 12)
+    devices, rounds, warm = (10_000, 6, 12) if quick else (30_000, 7, 12)
     report = {
         "benchmark": "engine",
         "machine": machine(),

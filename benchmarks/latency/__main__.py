@@ -9,7 +9,6 @@ by the engine's own clock (`benchmarks.engine.stages`), on the same town of fenc
 """
 
 import asyncio
-import sys
 import tempfile
 import time
 from itertools import cycle
@@ -20,20 +19,18 @@ import click
 import msgspec
 import uvloop
 
-from benchmarks.end_to_end.contenders import Contender, Start
+from benchmarks.end_to_end.contenders import Start
 from benchmarks.end_to_end.measure import Watch, cpu_s, ends, latencies, prepare, running
 from benchmarks.end_to_end.scene import Scene, laps, stamped
 from benchmarks.gateway.load import request_bytes
 from benchmarks.machine import machine
+from benchmarks.recovery.__main__ import ready_s, worker_at
+from fenceline.embedded import free_port
 from tests.support.kafka import ApacheKafka
 from tests.support.site import running_site
 
 CONNECTIONS, SETTLE_S = 8, 30.0
 RATES = {"GATEWAY_FEED_FIXES_PER_S": "1e9", "GATEWAY_FEED_BURST": "1e9", "GATEWAY_IN_FLIGHT_FIXES": "200000"}
-
-
-def _worker(_: Start) -> list[str]:
-    return [sys.executable, "-m", "fenceline", "worker", "--agents", "locate"]
 
 
 async def _feed(port: int, token: str, frames: list[bytes], rate: float, seconds: float) -> dict[str, Any]:
@@ -76,8 +73,9 @@ async def _feed(port: int, token: str, frames: list[bytes], rate: float, seconds
 @click.option("--seconds", default=30.0, show_default=True)
 def main(rate: float, seconds: float) -> None:
     """Measure from the gateway's socket to the incident."""
-    scene = Scene(int(rate * 2), 1000, 8, 4)
-    contender = Contender("fenceline", "full verdict", "fenceline-locate", "incidents", True, _worker)
+    scene = Scene(int(rate * 2), 20_000, 8, 4)  # so many that some are always crossed
+    health_port = free_port()
+    contender = worker_at(health_port)
     with tempfile.TemporaryDirectory(prefix="fenceline-bench-") as name:
         folder = Path(name)
         kafka = ApacheKafka(folder / "kafka", heap_mb=768)
@@ -89,6 +87,7 @@ def main(rate: float, seconds: float) -> None:
                 token = site.issue("*", principal="feed", role="service", fixes_per_s=1e9, burst_fixes=1e9)
                 port = int(site.url.rpartition(":")[2])
                 frames = [frame for lap in laps(scene, scene.devices) for _, frame, _ in lap]
+                asyncio.run(ready_s(health_port))
                 settling = uvloop.run(_feed(port, token, frames, rate, SETTLE_S))
                 uvloop.run(_caught_up(broker))
                 since = asyncio.run(ends(broker, "incidents"))
