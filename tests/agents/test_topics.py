@@ -4,6 +4,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from agents.topics import Difference, TopicsWrong, check_topics, create_topics, wanted_topics
 from fenceline.settings import Settings
 from schemas.topics import TOPICS
+from tests.support.kafka import ApacheKafka
 from tests.support.tally import AGENT
 
 
@@ -45,7 +46,8 @@ async def test_a_worker_without_its_topics_is_told_how_to_make_them(broker: str)
 
 
 @pytest.mark.kafka
-async def test_settings_of_existing_topics_are_compared_and_left_alone(kafka: str) -> None:
+async def test_settings_of_existing_topics_are_compared_and_left_alone(own_kafka: ApacheKafka) -> None:
+    kafka = own_kafka.bootstrap  # where nobody else has made the topic before
     await make(
         kafka,
         NewTopic("fixes", 4, 1, topic_configs={"retention.ms": "1000", "message.timestamp.type": "LogAppendTime"}),
