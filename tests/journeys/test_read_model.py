@@ -54,6 +54,8 @@ class Site(NamedTuple):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
+    global NOW  # noqa: PLW0603  # when this begins, not when tests were collected a quarter of an hour before
+    NOW = datetime.now(UTC).replace(microsecond=0)
     with embedded_broker() as broker, ExitStack() as redis_stack:
         redis_url = redis_stack.enter_context(embedded_redis())
         make_topics(broker, agents_named(AGENTS.split(",")))

@@ -137,6 +137,8 @@ def _token(principal: str, role: Role, agency: str) -> tuple[str, Credential]:
 @contextmanager
 def running_house(folder: Path) -> Iterator[House]:
     """Everything, ready: people of two agencies, and those who look after them."""
+    global NOW  # noqa: PLW0603  # when this begins, not when tests were collected a quarter of an hour before
+    NOW = datetime.now(UTC).replace(microsecond=0)
     with embedded_broker() as broker, embedded_redis() as redis_url:
         make_topics(broker, agents_named(AGENTS.split(",")))
         asyncio.run(homes.introduce(broker, len(PEOPLE), PARTITIONS))
