@@ -76,7 +76,10 @@ def test_a_breach_is_seen_by_two_taken_and_settled_from_the_keyboard(desk: Desk,
     expect(alert_of(chen, 0)).to_be_visible()
     expect(alert_of(wang, 0)).to_be_visible()
 
-    chen.keyboard.press("j")
+    for _ in range(chen.locator("article.alert").count()):  # other tests may have left alerts before it
+        chen.keyboard.press("j")
+        if "chosen" in (alert_of(chen, 0).get_attribute("class") or "").split():
+            break
     chen.keyboard.press("a")
     expect(alert_of(chen, 0)).to_contain_text("You since")
     expect(alert_of(wang, 0)).to_contain_text("chen since")
