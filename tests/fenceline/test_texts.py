@@ -32,5 +32,6 @@ def test_every_text_is_there_in_both_languages_with_the_same_gaps() -> None:
 
 def test_every_text_that_the_pages_ask_for_is_there() -> None:
     asked = {key for script in scripts(STATIC) for key in ASKED.findall(script)}
+    asked |= {f"overview.{key}" for script in scripts(STATIC) for key in re.findall(r'\btile\("(\w+)"', script)}
     assert len(asked) > 200
     assert asked - texts("en").keys() == set()

@@ -22,12 +22,12 @@ export async function overviewPage(box, store) {
 
   /** Bars of right, wrong and unknown outcomes, those with most wrong first. */
   function precision(found, of, name) {
-    const rows = (found.precision ?? []).filter((row) => row.of === of).sort((a, b) => b.wrong - a.wrong || b.right + b.unresolved - a.right - a.unresolved);
+    const rows = (found.precision ?? []).filter((row) => row.of === of).sort((a, b) => b.wrong - a.wrong || b.right + (b.unresolved ?? 0) - a.right - (a.unresolved ?? 0));
     return rows.slice(0, ROWS_MOST).map((row) => ({
       name: name(row.name),
-      value: row.right + row.wrong + row.unresolved,
-      text: t("overview.of", { n: row.wrong, all: row.right + row.wrong + row.unresolved }),
-      parts: [{ kind: "bad", value: row.wrong }, { kind: "good", value: row.right }, { kind: "none", value: row.unresolved }],
+      value: row.right + row.wrong + (row.unresolved ?? 0),
+      text: t("overview.of", { n: row.wrong, all: row.right + row.wrong + (row.unresolved ?? 0) }),
+      parts: [{ kind: "bad", value: row.wrong }, { kind: "good", value: row.right }, { kind: "none", value: (row.unresolved ?? 0) }],
     }));
   }
 

@@ -267,7 +267,7 @@ export const en = {
   "overview.of": "{n} false of {all}",
   "overview.tasks": "Open tasks by agency",
   "overview.late_of": "{n} late of {all}",
-  "overview.load": "Alerts an hour",
+  "overview.load": "Load by person",
   "overview.silent_list": "Devices not heard",
   "overview.nothing": "Nothing in this time.",
   "fence.new": "New fence",
@@ -530,4 +530,7 @@ export const en = {
   "rights.confirm": "I have read and understood them",
   "rights.read": "You confirmed on {when} that you have read them.",
   "outbox.waiting_out": "{n} of your messages were not sent yet and will be lost. Sign out all the same?",
+  "overview.in_hand": "alerts in hand",
+  "overview.alerts_overdue": "alerts overdue",
+  "overview.tasks_open": "open tasks",
 };

@@ -267,7 +267,7 @@ export const zh = {
   "overview.of": "{all} 中误报 {n}",
   "overview.tasks": "各机关未结任务",
   "overview.late_of": "{all} 中逾期 {n}",
-  "overview.load": "每小时告警",
+  "overview.load": "每人工作量",
   "overview.silent_list": "失联设备",
   "overview.nothing": "此时段没有数据。",
   "fence.new": "新围栏",
@@ -530,4 +530,7 @@ export const zh = {
   "rights.confirm": "我已阅读并知悉",
   "rights.read": "您已于 {when} 确认阅读。",
   "outbox.waiting_out": "有 {n} 条内容尚未发出，退出后将丢失。仍要退出吗？",
+  "overview.in_hand": "已接手警报",
+  "overview.alerts_overdue": "超时警报",
+  "overview.tasks_open": "未完成任务",
 };
