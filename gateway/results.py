@@ -1,12 +1,12 @@
 """What became of a check-in? The topic `checkin-results`, followed; the last day of it is kept here."""
 
-import asyncio
 from collections import OrderedDict
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer
 
+from gateway.following import TopicFollower
 from gateway.services import Services
 from schemas.checkin import CheckinResult
 from schemas.message import Invalid, decode
@@ -14,8 +14,6 @@ from schemas.topics import CHECKIN_RESULTS
 
 log = structlog.get_logger()
 
-PAUSE_S = 1.0
-QUIET_MS = 200
 BACK = timedelta(days=1)
 MOST = 100_000
 
@@ -56,37 +54,10 @@ class Results:
 
     async def follow(self, services: Services) -> None:
         """Read for as long as the gateway runs."""
-        while True:
-            try:
-                await self._read(services)
-            except Exception as error:  # whatever it is: without this nobody would hear of results
-                log.warning("results_unread", error=type(error).__name__, detail=str(error)[:200])
-            await asyncio.sleep(PAUSE_S)
+        await TopicFollower(self._broker, CHECKIN_RESULTS.name, self._take, lambda: services.now() - BACK).follow()
 
-    async def _read(self, services: Services) -> None:
-        consumer = AIOKafkaConsumer(
-            CHECKIN_RESULTS.name,
-            bootstrap_servers=self._broker,
-            group_id=None,  # every partition is ours
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=QUIET_MS,
-        )
-        await consumer.start()
+    def _take(self, record: Any) -> None:
         try:
-            partitions = consumer.assignment()
-            if not partitions:
-                raise ValueError(f"topic {CHECKIN_RESULTS.name} does not exist yet; run `fenceline topics create`")
-            since_ms = int((services.now() - BACK).timestamp() * 1000)
-            for place, found in (await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))).items():
-                if found is not None:
-                    consumer.seek(place, found.offset)
-            while True:
-                for records in (await consumer.getmany(timeout_ms=QUIET_MS)).values():
-                    for record in records:
-                        try:
-                            self.learn(record.value)
-                        except Invalid as why:
-                            log.warning("result_unusable", offset=record.offset, reason=why.reason)
-        finally:
-            await consumer.stop()
+            self.learn(record.value)
+        except Invalid as why:
+            log.warning("result_unusable", offset=record.offset, reason=why.reason)
