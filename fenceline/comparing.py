@@ -8,12 +8,13 @@ import msgspec
 
 from agents.examination import Findings, Job
 from agents.facepool import FacePool
-from fenceline.settings import Settings
-from pipeline.identity.calibration import CALIBRATIONS, Calibration, check
+from agents.verify import calibration_of as rates_that_hold
+from fenceline.settings import BadSetting, Settings
+from pipeline.identity.calibration import Calibration
 from pipeline.identity.comparison import Comparison, Rates, compare
 from pipeline.identity.quality import PROBE, Limits, checks, failed
 from schemas.checkin import Measures
-from schemas.message import Invalid, decode, to_builtins
+from schemas.message import to_builtins
 
 LARGEST_FILE = 32 * 1024 * 1024
 
@@ -54,17 +55,10 @@ def calibration_of(settings: Settings) -> Calibration | None:
     Raises:
         Unusable: the file cannot be read, or is of another model.
     """
-    if not settings.face_calibration:
-        return CALIBRATIONS.get(settings.face_model)
     try:
-        calibration = check(decode(Path(settings.face_calibration).read_bytes(), Calibration))
-    except (OSError, Invalid) as error:
-        raise Unusable(f"FENCELINE_FACE_CALIBRATION {settings.face_calibration}: {error}") from error
-    if calibration.model != settings.face_model:
-        raise Unusable(
-            f"FENCELINE_FACE_CALIBRATION is of {calibration.model}, but FENCELINE_FACE_MODEL is {settings.face_model}"
-        )
-    return calibration
+        return rates_that_hold(settings)
+    except BadSetting as error:
+        raise Unusable(str(error)) from error
 
 
 def rates_of(settings: Settings) -> Rates:
