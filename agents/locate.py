@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from agents.agent import Agent
 from pipeline.locate import LocateCore
 from pipeline.reference import Reference
-from pipeline.step import Record
+from pipeline.step import Entry, Record
 from schemas.fix import Fix
 from schemas.message import encode
 from schemas.times import from_epoch, instant
@@ -43,8 +43,7 @@ def warm_up() -> None:
     late = _BEGIN + timedelta(hours=12)
     core.wake(late)
     again = LocateCore(reference)
-    for key, value in core.changed():
-        again.restore(key, value or b"", {})
+    again.restore(Entry(key, value or b"") for key, value in core.changed())
     again.apply([Record(FIXES.name, 0, len(steps), b"d", encode([_fix("d1", late, 30.0)]), late.timestamp())], late)
 
 

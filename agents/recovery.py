@@ -27,7 +27,7 @@ from agents.changelog import Saved, load
 from agents.partition import Faulty, Partition, rejected_by
 from agents.reader import Chunk, LogReader, record_of
 from agents.sender import NotSent, Sender
-from pipeline.step import Record
+from pipeline.step import Entry, Record
 
 log = structlog.get_logger()
 
@@ -102,8 +102,7 @@ class Recovery:
 
     def _restored(self, number: int, saved: Saved) -> Partition:
         core = self._agent.core(number, self._knowledge)
-        for key, (value, as_of) in saved.entries.items():
-            core.restore(key, value, as_of)
+        core.restore(Entry(key, value, as_of) for key, (value, as_of) in saved.entries.items())
         marker = saved.marker
         positions = dict.fromkeys((topic.name for topic in self._agent.inputs), -1)
         if marker is not None:

@@ -96,13 +96,14 @@ class Tracker:
         """Let `row` be empty."""
         self.rows[row] = np.zeros((), motion.STATE)
 
-    def dump(self, row: int) -> bytes:
-        """What `load` takes back."""
-        return bytes(self.rows[row].tobytes())
+    def dump(self, rows: Rows) -> list[bytes]:
+        """What `load` takes back of rows (n,)."""
+        states, size = self.rows[rows].tobytes(), motion.STATE.itemsize
+        return [states[n : n + size] for n in range(0, len(states), size)]
 
-    def load(self, row: int, state: bytes) -> None:
-        """Take back what `dump` gave."""
-        self.rows[row] = np.frombuffer(state, motion.STATE)[0]
+    def load(self, rows: Rows, states: bytes) -> None:
+        """Take back what `dump` gave of rows (n,), joined."""
+        self.rows[rows] = np.frombuffer(states, motion.STATE)
 
     def advance(self, rows: Rows, t: Column, lat: Column, lon: Column, accuracy_m: Column) -> Sightings:
         """Take in fixes (n,): WGS 84, seconds since 1970, `accuracy_m` NaN or 0 where not claimed; those of a row in

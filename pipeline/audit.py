@@ -18,7 +18,7 @@ import msgspec
 from pipeline.authority import kind_of
 from pipeline.keyed import key_of_record
 from pipeline.rejection import rejected, written_at
-from pipeline.step import Emission, Record
+from pipeline.step import Emission, Entry, Record
 from schemas.audit import GENESIS, AuditEntry, Reading
 from schemas.command import read_command
 from schemas.ids import event_id
@@ -41,11 +41,12 @@ class AuditCore:
         self._seen: dict[str, Mapping[str, int]] = {}
         self._changed: set[str] = set()
 
-    def restore(self, key: bytes, value: bytes, as_of: Mapping[str, int]) -> None:
-        """Take back a chain's head."""
-        chain = key.decode()
-        self._heads[chain] = decode(value, Head)
-        self._seen[chain] = as_of
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take back the heads of chains."""
+        for key, value, as_of in entries:
+            chain = key.decode()
+            self._heads[chain] = decode(value, Head)
+            self._seen[chain] = as_of
 
     def apply(self, batch: Sequence[Record], now: datetime) -> list[Emission]:
         """One link for each record; what cannot be read is rejected."""

@@ -20,7 +20,7 @@ the shell to log.
 """
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -29,7 +29,7 @@ import msgspec
 from msgspec import inspect
 
 from pipeline.rejection import rejected, written_at
-from pipeline.step import Decide, Emission, Record, Step, Wake
+from pipeline.step import Decide, Emission, Entry, Record, Step, Wake
 from schemas.message import Invalid, Message
 from schemas.times import Instant, instant
 
@@ -124,18 +124,19 @@ class KeyedCore(Generic[S]):
         """The state of `key`; KeyError if there is none."""
         return self._held[key].state
 
-    def restore(self, key: bytes, value: bytes, as_of: Mapping[str, int]) -> None:
-        """Take back one changelog entry. An empty `value`: the key was forgotten as of then."""
-        name = key.decode()
-        if as_of:
-            self._seen[name] = as_of
-        if not value:
-            self._held.pop(name, None)
-            return
-        state, wake_at = self._decode(value)
-        self._held[name] = _Held(state, wake_at)
-        if wake_at is not None:
-            heappush(self._timers, (wake_at, name))
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take back changelog entries."""
+        for key, value, as_of in entries:
+            name = key.decode()
+            if as_of:
+                self._seen[name] = as_of
+            if not value:
+                self._held.pop(name, None)
+                continue
+            state, wake_at = self._decode(value)
+            self._held[name] = _Held(state, wake_at)
+            if wake_at is not None:
+                heappush(self._timers, (wake_at, name))
 
     def apply(self, batch: Sequence[Record], now: datetime) -> list[Emission]:
         """Judge `batch` in the order given."""

@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.duties import NEVER, Breach, Concern
 from pipeline.judgement import GAP_S, NO_FIXES, Judged, Judgement, Told
@@ -73,6 +74,7 @@ class LateTracks:
         self._gaps: dict[int, list[Gap]] = {}
         self._order: OrderedDict[tuple[int, float], None] = OrderedDict()
         self._open: set[int] = set()  # rows with a gap that still takes fixes after it
+        self._filling: set[int] = set()
 
     # while live fixes are judged
 
@@ -88,7 +90,7 @@ class LateTracks:
                 continue
             concerns = [_copied(one) for one in self._live.concerns.get(row, {}).values()]
             gaps = self._gaps.setdefault(row, [])
-            gaps.append(Gap(start, t, self._live.tracker.dump(row), concerns, []))
+            gaps.append(Gap(start, t, self._live.tracker.dump(_one(row))[0], concerns, []))
             self._order[row, start] = None
             self._open.add(row)
             for old in gaps[:-PER_ROW]:
@@ -110,8 +112,9 @@ class LateTracks:
             gap = self._gaps[row][-1]
             if len(gap.after) < AFTER:
                 gap.after.append(Fix(t, float(judged.lat[n]), float(judged.lon[n]), float(judged.accuracy_m[n])))
-            told += [Told(int(judged.place[n]), one) for one in self.fire(row, t)]
-            if len(gap.after) >= AFTER and self.due_s(row) == NEVER:
+            if row in self._filling:
+                told += [Told(int(judged.place[n]), one) for one in self.fire(row, t)]
+            if len(gap.after) >= AFTER and row not in self._filling:
                 self._open.discard(row)
         return told
 
@@ -124,6 +127,14 @@ class LateTracks:
         if not gaps:
             del self._gaps[row]
             self._open.discard(row)
+        self._note(row)
+
+    def _note(self, row: int) -> None:
+        """See whether late fixes are filling a gap of `row`."""
+        if self.due_s(row) < NEVER:
+            self._filling.add(row)
+        else:
+            self._filling.discard(row)
 
     # late fixes
 
@@ -137,6 +148,7 @@ class LateTracks:
         gap.last_s = fix.t
         gap.due_s = max(clock_s, gap.due_s if gap.due_s < NEVER else 0.0) + PATIENCE_S
         self._open.add(row)
+        self._filling.add(row)
         return list(self._judge(row, gap, fix)), True
 
     def _begin(self, row: int, gap: Gap) -> None:
@@ -148,7 +160,7 @@ class LateTracks:
             shadow.activation.append(0)
             shadow.reserve(gap.shadow + 1)
         shadow.activation[gap.shadow] = self._live.activation[row]
-        shadow.tracker.load(gap.shadow, gap.tracked)
+        shadow.tracker.load(_one(gap.shadow), gap.tracked)
         shadow.renew(gap.shadow)
         if gap.concerns:
             shadow.concerns[gap.shadow] = {one.duty: _copied(one) for one in gap.concerns}
@@ -223,7 +235,7 @@ class LateTracks:
 
     def filling(self) -> set[int]:
         """Rows with a gap that late fixes are filling: what each of their fixes ends must not wait for the next."""
-        return {row for row in self._open if self.due_s(row) < NEVER}
+        return self._filling
 
     def due_s(self, row: int) -> float:
         """When the first of the row's gaps is to be finished; inf: none."""
@@ -247,6 +259,7 @@ class LateTracks:
                     emissions += self._told(row, gap, closed)
             self._release(gap)
             gap.due_s = NEVER
+        self._note(row)
         return emissions
 
     def _release(self, gap: Gap) -> None:
@@ -265,7 +278,11 @@ class LateTracks:
     def dump(self, row: int) -> Any:
         """What `load` takes back."""
         return [
-            (gap, self._shadow.tracker.dump(gap.shadow), list(self._shadow.concerns.get(gap.shadow, {}).values()))
+            (
+                gap,
+                self._shadow.tracker.dump(_one(gap.shadow))[0],
+                list(self._shadow.concerns.get(gap.shadow, {}).values()),
+            )
             if gap.shadow >= 0
             else (gap, b"", [])
             for gap in self._gaps.get(row, ())
@@ -278,12 +295,17 @@ class LateTracks:
             self._order[row, gap.start_s] = None
             if gap.shadow >= 0:
                 self._begin(row, gap)
-                self._shadow.tracker.load(gap.shadow, tracked)
+                self._shadow.tracker.load(_one(gap.shadow), tracked)
                 self._shadow.concerns.pop(gap.shadow, None)
                 if concerns:
                     self._shadow.concerns[gap.shadow] = {one.duty: one for one in concerns}
             if gap.shadow >= 0 or len(gap.after) < AFTER:
                 self._open.add(row)
+        self._note(row)
+
+
+def _one(row: int) -> NDArray[np.int64]:
+    return np.array([row])
 
 
 def _copied(concern: Concern) -> Concern:

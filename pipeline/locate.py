@@ -10,9 +10,10 @@ late. `docs/verdict.md` explains the verdict.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -25,22 +26,26 @@ from pipeline.alarms import Alarms
 from pipeline.breaches import LATE_S
 from pipeline.columns import EARLIEST_S, FUTURE_S, FixColumns, fix_columns
 from pipeline.duties import NEVER, Concern
-from pipeline.judgement import NO_FIXES, Judged, Judgement, Told
+from pipeline.judgement import Judged, Judgement, Told
 from pipeline.late import Fix, LateTracks
-from pipeline.ordering import DUPLICATE, JUDGE, LATE, WAIT, WINDOW_S, Order, Waiting
+from pipeline.ordering import DUPLICATE, LATE, WINDOW_S, Held, Order
+from pipeline.ordering import ROW as ORDER_ROW
 from pipeline.positions import ASKS, answered
 from pipeline.reference import Reference
 from pipeline.rejection import rejected, written_at
-from pipeline.step import Emission, Record
+from pipeline.step import Emission, Entry, Record
 from pipeline.vitals import VitalRules
 from pipeline.vitalsigns import VitalSigns
 from schemas.message import Invalid, Message
-from schemas.times import from_epoch, instant
+from schemas.times import Instant, from_epoch, instant
 
 Numbers = NDArray[np.int64]
 FIXES = "fixes"
 GRACE_S = 2.0
 """How long after a timer is due it fires, for records that are on their way from the broker."""
+_HALF_MS = 0.0005
+_LAST_S = 253402300799.0  # the end of the year 9999
+RESTORED_AT_ONCE = 10_000
 
 
 class LocateRules(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,23 +58,13 @@ class LocateRules(Message, frozen=True, kw_only=True, forbid_unknown_fields=True
     vitals: VitalRules = VitalRules()
 
 
-class _Held(msgspec.Struct, frozen=True, array_like=True):
-    """A fix that waits: seconds since 1970, degrees WGS 84, metres."""
-
-    t: float
-    lat: float
-    lon: float
-    accuracy_m: float
-    late: bool
-
-
 class _Saved(msgspec.Struct, frozen=True, array_like=True):
     """An activation's state in the changelog."""
 
     tracked: bytes
     order: bytes
     concerns: list[Concern]
-    waiting: list[_Held]
+    waiting: list[Held]
     clock_s: float
     extra: Any
     alarms: Any
@@ -126,10 +121,9 @@ class LocateCore:
         row = int(self._row_of[slot]) if slot < len(self._row_of) else -1
         if row < 0:
             return None
-        waiting = self.order.waiting.get(row)
+        waiting = self.order.held(row)
         if waiting:
-            held = max((one.place for one in waiting), key=lambda one: one.t)
-            return held.t, held.lat, held.lon, held.accuracy_m
+            return waiting[-1][:4]
         recent = self.judgement.tracker.recent(row)
         if not len(recent[0]):
             return None
@@ -187,21 +181,24 @@ class LocateCore:
             grown[: len(self._row_of)] = self._row_of
             self._row_of = grown
         rows = np.where(slots >= 0, self._row_of[slots], -1)
-        for slot in dict.fromkeys(slots[(rows < 0) & (slots >= 0)].tolist()):
-            self._row_of[slot] = self._new_row(slot)
+        new = slots[(rows < 0) & (slots >= 0)]
+        if not len(new):
+            return rows
+        self._new_rows(np.array(list(dict.fromkeys(new.tolist()))))
         return np.where(slots >= 0, self._row_of[slots], -1)
 
-    def _new_row(self, slot: int) -> int:
-        row = len(self.judgement.activation)
-        self.judgement.activation.append(slot)
-        self.judgement.reserve(row + 1)
+    def _new_rows(self, slots: Numbers) -> None:
+        first = len(self.judgement.activation)
+        self.judgement.activation.extend(slots.tolist())
+        rows = np.arange(first, first + len(slots))
+        self._row_of[slots] = rows
+        self.judgement.reserve(first + len(slots))
         capacity = len(self.judgement.tracker.rows)
         if capacity > len(self._changed):
             self.order.reserve(capacity)
             self._changed = np.append(self._changed, np.zeros(capacity - len(self._changed), np.bool_))
             self._saved_to = np.append(self._saved_to, np.full(capacity - len(self._saved_to), -1))
-        self.order.expect(row, float(self.reference.activations.period_s[slot]))
-        return row
+        self.order.expect(rows, self.reference.activations.period_s[slots])
 
     def _fresh(self, fixes: FixColumns, rows: Numbers, batch: Sequence[Record]) -> NDArray[np.bool_]:
         """Which fixes are of somebody, and not yet in the state."""
@@ -229,31 +226,17 @@ class LocateCore:
         at = np.flatnonzero(usable)
         if not len(at):
             return []
+        t, received_s = fixes.t[at], fixes.received_s[at]
         self._changed[rows[at]] = True
-        self.newest_s = max(self.newest_s, float(fixes.t[at].max()))
-        late = (fixes.received_s > 0) & (fixes.received_s - fixes.t > LATE_S)
-        said = self.order.sort(rows[at], fixes.t[at])
-        now = at[said == JUDGE]
-        judged = Judged(
-            rows[now], fixes.t[now], fixes.lat[now], fixes.lon[now], fixes.accuracy_m[now], fixes.t[now], now, late[now]
-        )  # fmt: skip
+        self.newest_s = max(self.newest_s, float(t.max()))
+        late = (received_s > 0) & (received_s - t > LATE_S)
+        said, judged = self.order.admit(
+            rows[at], t, fixes.lat[at], fixes.lon[at], fixes.accuracy_m[at], np.maximum(t, received_s), late
+        )
+        judged.place[:] = at[judged.place]
         self.ignored["a duplicate"] += int((said == DUPLICATE).sum())
-        freed: list[tuple[Any, ...]] = []
-        tardy = at[said == LATE].tolist()
-        for place in at[said == WAIT].tolist():
-            row, t = int(rows[place]), float(fixes.t[place])
-            held = _Held(
-                t, float(fixes.lat[place]), float(fixes.lon[place]), float(fixes.accuracy_m[place]), bool(late[place])
-            )
-            result, free = self.order.wait(row, t, held, max(t, float(fixes.received_s[place])))
-            self.ignored["a duplicate"] += result == DUPLICATE
-            if result == LATE:
-                tardy.append(place)
-            freed += [_freed(row, one.place, one.settled_s, place) for one in free]
-            if result == WAIT:
-                self._schedule(row)
-        told = self._in_turn(fixes, rows, _joined(judged, freed), sorted(tardy))
-        told.sort(key=lambda one: (one.place, one.emission.message.detected_at))
+        told = self._in_turn(fixes, rows, judged, at[said == LATE].tolist())
+        told.sort(key=_turn)
         return told
 
     def _in_turn(self, fixes: FixColumns, rows: Numbers, judged: Judged, tardy: Sequence[int]) -> list[Told]:
@@ -301,8 +284,9 @@ class LocateCore:
     # timers
 
     def _schedule(self, row: int) -> None:
-        """Set the row's timer to what comes first."""
-        due = min(self.order.due_s(row), self.judgement.next_edge_s(row) + self.rules.reorder_s, self.late.due_s(row))
+        """Set the row's timer to what comes first of its edges and its late fixes; `order` knows when what waits is
+        due."""
+        due = min(self.judgement.next_edge_s(row) + self.rules.reorder_s, self.late.due_s(row))
         if due == self._due.get(row, NEVER):
             return
         if due == NEVER:
@@ -313,35 +297,48 @@ class LocateCore:
 
     def next_wake(self) -> datetime | None:
         """When the next timer is to fire."""
-        due_at, vital_at = self._next_timer(), self.vitals.next_wake()
+        due, vital_at = min(self._next_due_s(), self.order.next_due_s()), self.vitals.next_wake()
+        due_at = None if due == NEVER else instant(from_epoch(min(due + GRACE_S, _LAST_S)))
         return min(due_at, vital_at) if due_at and vital_at else due_at or vital_at
 
-    def _next_timer(self) -> datetime | None:
+    def _next_due_s(self) -> float:
         while self._timers:
             due, row = self._timers[0]
             if self._due.get(row) == due:
-                return instant(from_epoch(min(due + GRACE_S, 253402300799.0)))
+                return due
             heappop(self._timers)
-        return None
+        return NEVER
 
     def wake(self, now: datetime) -> list[Emission]:
-        """Fire all timers due by `now`, in order of their due time."""
+        """Fire all timers due by `now`: of each row in order of their due time."""
         self._catch_up()
         emissions, rows = self.vitals.wake(now)
         self._changed[rows] = True
-        while (due_at := self._next_timer()) is not None and due_at <= now:
+        until = now.timestamp() + _HALF_MS - GRACE_S  # as `next_wake` rounds
+        while True:
+            due = self._next_due_s()
+            emissions += self._release(min(due, until))
+            if due > until:
+                return emissions
             due, row = heappop(self._timers)
             del self._due[row]
             emissions += self._fire(row, due)
             self._changed[row] = True
             self._schedule(row)
-        return emissions
+
+    def _release(self, until_s: float) -> list[Emission]:
+        """Judge all that waits and is due by `until_s`."""
+        judged = self.order.wake(until_s)
+        if not len(judged.rows):
+            return []
+        self._changed[judged.rows] = True
+        told = self._judge(judged)
+        told.sort(key=_turn)
+        return [one.emission for one in told]
 
     def _fire(self, row: int, due_s: float) -> list[Emission]:
-        free = self.order.release(row, due_s)
-        told = self._judge(_joined(NO_FIXES, [_freed(row, one.place, one.settled_s, n) for n, one in enumerate(free)]))
         until = due_s - self.rules.reorder_s
-        emissions = [one.emission for one in told]
+        emissions: list[Emission] = []
         concerns = self.judgement.concerns.get(row, {})
         for concern in list(concerns.values()):
             emissions += self.judgement.edges(row, concern, until, due_s)
@@ -351,11 +348,7 @@ class LocateCore:
 
     def flush(self, now: datetime) -> list[Emission]:
         """Judge all that waits: nothing more will come. Timers due by `now` fire."""
-        emissions: list[Emission] = []
-        for row in sorted(self.order.waiting, key=lambda row: self.order.waiting[row][0].t):
-            emissions += self._fire(row, self.order.waiting[row][-1].t + self.rules.reorder_s)
-            self._schedule(row)
-        return emissions + self.late.flush() + self.wake(now)
+        return self._release(NEVER) + self.late.flush() + self.wake(now)
 
     # what is known changed
 
@@ -372,37 +365,51 @@ class LocateCore:
 
     # state
 
-    def restore(self, key: bytes, value: bytes, as_of: Mapping[str, int]) -> None:
-        """Take back one changelog entry; `as_of` as in `pipeline.step.Core`."""
-        slot = self.reference.activations.slot(key.decode())
-        if slot < 0 or not value:
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take back changelog entries, many at once."""
+        left = iter(entries)
+        while part := list(islice(left, RESTORED_AT_ONCE)):
+            self._restore(part)
+
+    def _restore(self, entries: Sequence[Entry]) -> None:
+        slot_of = self.reference.activations.slot
+        found = [(slot, one) for one in entries if one.value and (slot := slot_of(one.key.decode())) >= 0]
+        if not found:
             return
-        row = int(self._rows(np.array([slot]))[0])
-        if as_of:
-            self._saved_to[row], self._restored_newer = as_of.get(FIXES, -1), True
-        saved = _DECODE(value)
-        self.judgement.tracker.load(row, saved.tracked)
-        self.order.load(row, saved.order, [Waiting(one.t, one) for one in saved.waiting], saved.clock_s)
-        if saved.concerns:
-            self.judgement.concerns[row] = {concern.duty: concern for concern in saved.concerns}
-        self.judgement.renew(row)
-        self.late.load(row, saved.extra)
-        self.alarms.load(row, saved.alarms)
-        self.vitals.load(row, saved.vitals)
-        self._schedule(row)
+        rows = self._rows(np.array([slot for slot, _ in found]))
+        saved = [_DECODE(one.value) for _, one in found]
+        self.judgement.tracker.load(rows, b"".join([one.tracked for one in saved]))
+        self.order.load(
+            rows,
+            np.frombuffer(b"".join([one.order for one in saved]), ORDER_ROW),
+            np.array([one.clock_s for one in saved]),
+            [(row, held) for row, one in zip(rows.tolist(), saved, strict=True) for held in one.waiting],
+        )
+        for row, (_, entry), one in zip(rows.tolist(), found, saved, strict=True):
+            self.vitals.load(row, one.vitals)
+            if entry.as_of:
+                self._saved_to[row], self._restored_newer = entry.as_of.get(FIXES, -1), True
+            if one.alarms:
+                self.alarms.load(row, one.alarms)
+            if one.concerns:
+                self.judgement.concerns[row] = {concern.duty: concern for concern in one.concerns}
+            if one.concerns or one.extra:
+                self.late.load(row, one.extra)
+                self._schedule(row)
 
     def changed(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Changelog entries that differ from what was last given out."""
         ids = self.reference.activations.ids
-        rows = np.flatnonzero(self._changed).tolist()
+        rows = np.flatnonzero(self._changed)
         self._changed[:] = False
-        for row in rows:
+        concerns, tracked, order = self.judgement.concerns, self.judgement.tracker.dump(rows), self.order.dump(rows)
+        for n, row in enumerate(rows.tolist()):
             saved = _Saved(
-                self.judgement.tracker.dump(row),
-                self.order.rows[row].tobytes(),
-                list(self.judgement.concerns.get(row, {}).values()),
-                [one.place for one in self.order.waiting.get(row, ())],
-                self.order.clock_s.get(row, 0.0),
+                tracked[n],
+                order[n],
+                list(concerns[row].values()) if row in concerns else [],
+                self.order.held(row),
+                self.order.clock_s(row),
                 self.late.dump(row),
                 self.alarms.dump(row),
                 self.vitals.dump(row),
@@ -414,14 +421,5 @@ def _place(one: Told) -> int:
     return one.place
 
 
-def _freed(row: int, held: _Held, settled_s: float, place: int) -> tuple[Any, ...]:
-    return row, held.t, held.lat, held.lon, held.accuracy_m, settled_s, place, held.late
-
-
-def _joined(judged: Judged, freed: Sequence[tuple[Any, ...]]) -> Judged:
-    """`judged`, and after them those set free."""
-    if not freed:
-        return judged
-    more = [np.array(column, had.dtype) for column, had in zip(zip(*freed, strict=True), judged, strict=True)]
-    columns: list[Any] = [np.concatenate(both) for both in zip(judged, more, strict=True)]
-    return Judged(*columns)
+def _turn(one: Told) -> tuple[int, Instant]:
+    return one.place, one.emission.message.detected_at

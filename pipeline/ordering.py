@@ -11,15 +11,22 @@ learnt.
 | before it | late |
 | within 1.5 periods after it, nothing waiting | judge |
 | later | wait until period before it + window, by the device's own clock (newest fix_time or arrival seen) |
+
+What waits stands in columns, too, a linked list for each row, in order of time: after an outage of a network a hundred
+thousand devices wait at once.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pipeline.judgement import NO_FIXES, Judged
+
 Column = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 
 JUDGE, DUPLICATE, LATE, WAIT = 0, 1, 2, 3
 SURE_AFTER = 3
@@ -27,57 +34,188 @@ SURE_AFTER = 3
 
 WINDOW_S = 20.0
 _SLACK = 1.5
+_NEVER = np.inf
+_NONE = -1
 
 ROW = np.dtype([("last_s", "f8"), ("period_s", "f4"), ("gaps", "u1"), ("waiting", "u1")])
 """`last_s`: the last fix_time judged (0: none); `waiting`: fixes of this device are held."""
 
+_POOL = np.dtype(
+    [("t", "f8"), ("lat", "f8"), ("lon", "f8"), ("accuracy_m", "f8"), ("late", "?"), ("next", "i4")], align=True
+)
+_HEAD, _SPARE = 0, 1
 
-class Waiting(NamedTuple):
-    """A fix held back. `place`: where it stands with whoever holds it; `arrival` orders equals."""
+
+class Held(NamedTuple):
+    """A fix that waits: seconds since 1970, degrees WGS 84, metres."""
 
     t: float
-    place: Any
+    lat: float
+    lon: float
+    accuracy_m: float
+    late: bool
+
+
+class _Rows(NamedTuple):
+    """By row: what is in `ROW`, the newest clock seen while something waits, when that is due, the list of it."""
+
+    last_s: Any
+    period_s: Any
+    gaps: Any
+    waiting: Any
+    clock_s: Any
+    due_s: Any
+    first: Any
+    held: Any
+
+
+class _Pool(NamedTuple):
+    """Fixes that wait, and free places; `next`: the one after it of its row. `free`: (first free place, how many)."""
+
+    t: Any
+    lat: Any
+    lon: Any
+    accuracy_m: Any
+    late: Any
+    next: Any
+    free: Any
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def _usual(period: float, gaps: int, gap: float) -> float:
-    """The least period that a device keeps to, after another gap."""
-    if gaps == 0 or gap < period:
-        return gap if gaps == 0 else period + 0.5 * (gap - period)
-    if gap <= _SLACK * period:
-        return period + 0.1 * (gap - period)
-    return period * 1.02
+def _learn(s: _Rows, r: int, gap: float) -> None:
+    """Learn the least period that a device keeps to from another gap."""
+    period = s.period_s[r]
+    if s.gaps[r] == 0:
+        s.period_s[r] = gap
+    elif gap < period:
+        s.period_s[r] = period + 0.5 * (gap - period)
+    elif gap <= _SLACK * period:
+        s.period_s[r] = period + 0.1 * (gap - period)
+    else:
+        s.period_s[r] = period * 1.02
+    s.gaps[r] = min(s.gaps[r] + 1, 200)
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def admit(last: Any, period: Any, gaps: Any, waiting: Any, rows: Any, t: Any, window_s: float, out: Any) -> None:
-    """Say of each fix (n,), in order of arrival, what to do; what is judged counts as the last at once."""
+def _is_usual(s: _Rows, r: int, t: float, window_s: float) -> bool:
+    """Whether nothing can be missing before a fix at `t`."""
+    period = s.period_s[r]
+    return bool(
+        s.last_s[r] != 0.0 and s.gaps[r] >= SURE_AFTER and (t - s.last_s[r] <= _SLACK * period or period >= window_s)
+    )
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _due_s(s: _Rows, r: int, t: float, window_s: float) -> float:
+    """By which clock a fix at `t` that waits is judged anyway."""
+    if s.gaps[r] >= SURE_AFTER and s.last_s[r] != 0.0:
+        return float(t - min(s.period_s[r], window_s) + window_s)
+    return t + window_s
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _judge(
+    s: _Rows, r: int, t: float, lat: float, lon: float, accuracy_m: float, settled_s: float, place: int, late: bool,
+    out: Judged, n: int,
+) -> int:  # fmt: skip
+    """Put a fix out to be judged; how many there are then."""
+    out.rows[n], out.t[n], out.lat[n], out.lon[n], out.accuracy_m[n] = r, t, lat, lon, accuracy_m
+    out.settled_s[n], out.place[n], out.late[n] = settled_s, place, late
+    if s.last_s[r] != 0.0:
+        _learn(s, r, t - s.last_s[r])
+    s.last_s[r] = t
+    return n + 1
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _hold(s: _Rows, pool: _Pool, r: int, t: float, lat: float, lon: float, accuracy_m: float, late: bool) -> bool:
+    """Let a fix wait in its turn; False: one of the same time waits already."""
+    before, after = _NONE, s.first[r]
+    while after != _NONE and pool.t[after] < t:
+        before, after = after, pool.next[after]
+    if after != _NONE and pool.t[after] == t:
+        return False
+    k = pool.free[_HEAD]
+    pool.free[_HEAD] = pool.next[k]
+    pool.free[_SPARE] -= 1
+    pool.t[k], pool.lat[k], pool.lon[k], pool.accuracy_m[k], pool.late[k] = t, lat, lon, accuracy_m, late
+    pool.next[k] = after
+    if before == _NONE:
+        s.first[r] = k
+    else:
+        pool.next[before] = k
+    s.held[r] += 1
+    s.waiting[r] = 1
+    return True
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _release(s: _Rows, pool: _Pool, r: int, window_s: float, place: int, out: Judged, n: int) -> int:
+    """Put out what waits in `r` and can be judged by its clock; how many are out then."""
+    while s.first[r] != _NONE:
+        k = s.first[r]
+        t = pool.t[k]
+        due = t if _is_usual(s, r, t, window_s) else _due_s(s, r, t, window_s)
+        if due > t and due > s.clock_s[r]:
+            s.due_s[r] = due
+            return n
+        n = _judge(s, r, t, pool.lat[k], pool.lon[k], pool.accuracy_m[k], max(t, due), place, pool.late[k], out, n)
+        s.first[r] = pool.next[k]
+        s.held[r] -= 1
+        pool.next[k] = pool.free[_HEAD]
+        pool.free[_HEAD] = k
+        pool.free[_SPARE] += 1
+    s.waiting[r], s.clock_s[r], s.due_s[r] = 0, 0.0, _NEVER
+    return n
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _admit(
+    s: _Rows, pool: _Pool, rows: Any, t: Any, lat: Any, lon: Any, accuracy_m: Any, clock_s: Any, late: Any,
+    window_s: float, said: Any, out: Judged,
+) -> int:  # fmt: skip
+    """Take fixes (n,) in the order of their arrival; how many are put out."""
+    n = 0
     for i in range(len(rows)):
         r = rows[i]
-        if waiting[r]:
-            out[i] = WAIT
-            continue
-        gap = t[i] - last[r]
-        if last[r] != 0.0 and gap <= 0.0:
-            out[i] = DUPLICATE if gap == 0.0 else LATE
-            continue
-        usual = last[r] != 0.0 and gaps[r] >= SURE_AFTER and (gap <= _SLACK * period[r] or period[r] >= window_s)
-        if not usual and window_s > 0.0:
-            waiting[r] = 1
-            out[i] = WAIT
-            continue
-        out[i] = JUDGE
-        if last[r] != 0.0:
-            period[r] = _usual(period[r], gaps[r], gap)
-            gaps[r] = min(gaps[r] + 1, 200)
-        last[r] = t[i]
+        if not s.waiting[r]:
+            gap = t[i] - s.last_s[r]
+            if s.last_s[r] != 0.0 and gap <= 0.0:
+                said[i] = DUPLICATE if gap == 0.0 else LATE
+                continue
+            if window_s <= 0.0 or _is_usual(s, r, t[i], window_s):
+                said[i] = JUDGE
+                n = _judge(s, r, t[i], lat[i], lon[i], accuracy_m[i], t[i], i, late[i], out, n)
+                continue
+        s.clock_s[r] = max(s.clock_s[r], clock_s[i])
+        said[i] = WAIT
+        if s.last_s[r] != 0.0 and t[i] <= s.last_s[r]:
+            said[i] = DUPLICATE if t[i] == s.last_s[r] else LATE
+        elif not _hold(s, pool, r, t[i], lat[i], lon[i], accuracy_m[i], late[i]):
+            said[i] = DUPLICATE
+        n = _release(s, pool, r, window_s, i, out, n)
+    return n
 
 
-class Release(NamedTuple):
-    """What waited and now is to be judged. `settled_s`: when it was sure that nothing comes before it, or its time."""
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _wake(s: _Rows, pool: _Pool, rows: Any, until_s: float, window_s: float, out: Judged) -> int:
+    """Put out what waits in `rows` and is due by `until_s`, one timer after the other; how many."""
+    n = 0
+    for i in range(len(rows)):
+        r = rows[i]
+        while s.due_s[r] <= until_s and s.first[r] != _NONE:
+            s.clock_s[r] = max(s.clock_s[r], s.due_s[r])
+            n = _release(s, pool, r, window_s, i, out, n)
+    return n
 
-    place: Any
-    settled_s: float
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _load(s: _Rows, pool: _Pool, rows: Any, held: Any, window_s: float) -> None:
+    """Let fixes (n,) wait as they did; `held` (n, 5): the fields of `Held`."""
+    for i in range(len(rows)):
+        r = rows[i]
+        _hold(s, pool, r, held[i, 0], held[i, 1], held[i, 2], held[i, 3], held[i, 4] != 0.0)
+        s.due_s[r] = _due_s(s, r, pool.t[s.first[r]], window_s)
 
 
 class Order:
@@ -86,99 +224,124 @@ class Order:
     def __init__(self, window_s: float = WINDOW_S) -> None:
         self.window_s = window_s
         self.rows = np.zeros(0, ROW)
-        self.waiting: dict[int, list[Waiting]] = {}
-        self.clock_s: dict[int, float] = {}  # of rows that wait
+        self._clock_s, self._due_s = np.zeros(0), np.zeros(0)
+        self._first, self._held = np.zeros(0, np.int32), np.zeros(0, np.int32)
+        self._fixes = np.zeros(0, _POOL)
+        self._free = np.array([_NONE, 0], np.int64)
+        self._next_due_s: float | None = _NEVER  # None: not known
+        self._rebind()
+
+    def _rebind(self) -> None:
+        state, fixes = self.rows, self._fixes
+        self._rows = _Rows(
+            state["last_s"], state["period_s"], state["gaps"], state["waiting"],
+            self._clock_s, self._due_s, self._first, self._held,
+        )  # fmt: skip
+        self._pool = _Pool(
+            fixes["t"], fixes["lat"], fixes["lon"], fixes["accuracy_m"], fixes["late"], fixes["next"], self._free
+        )
 
     def reserve(self, count: int) -> None:
         """Have at least `count` rows."""
-        if count > len(self.rows):
-            grown = np.zeros(count, ROW)
-            grown[: len(self.rows)] = self.rows
-            self.rows = grown
+        had = len(self.rows)
+        if count <= had:
+            return
+        self.rows = np.append(self.rows, np.zeros(count - had, ROW))
+        self._clock_s = np.append(self._clock_s, np.zeros(count - had))
+        self._due_s = np.append(self._due_s, np.full(count - had, _NEVER))
+        self._first = np.append(self._first, np.full(count - had, _NONE, np.int32))
+        self._held = np.append(self._held, np.zeros(count - had, np.int32))
+        self._rebind()
 
-    def forget(self, row: int) -> None:
-        """Let `row` be empty."""
-        self.rows[row] = np.zeros((), ROW)
-        self.waiting.pop(row, None)
-        self.clock_s.pop(row, None)
+    def _have_free(self, count: int) -> None:
+        spare = int(self._free[_SPARE])
+        if spare >= count:
+            return
+        had = len(self._fixes)
+        size = max(count - spare, min(had, 1 << 17), 1024)
+        grown = np.zeros(had + size, _POOL)
+        grown[:had] = self._fixes
+        grown["next"][had:] = np.arange(had + 1, had + size + 1)
+        grown["next"][-1] = self._free[_HEAD]
+        self._fixes = grown
+        self._free[:] = had, spare + size
+        self._rebind()
 
-    def expect(self, row: int, period_s: float) -> None:
-        """Believe from the start that a device reports every `period_s`."""
-        state = self.rows[row]
-        if state["gaps"] == 0 and period_s > 0:
-            state["period_s"], state["gaps"] = period_s, SURE_AFTER
+    def expect(self, rows: Numbers, period_s: NDArray[np.float32]) -> None:
+        """Believe from the start that devices (n,) report every `period_s`; 0: not known."""
+        those = (period_s > 0) & (self.rows["gaps"][rows] == 0)
+        self.rows["period_s"][rows[those]] = period_s[those]
+        self.rows["gaps"][rows[those]] = SURE_AFTER
 
-    def sort(self, rows: NDArray[np.int64], t: Column) -> NDArray[np.int8]:
-        """What to do with each fix: `JUDGE`, `DUPLICATE`, `LATE`, or `WAIT`, then `wait` is to be called with it."""
-        out = np.empty(len(rows), np.int8)
-        state = self.rows
-        admit(
-            state["last_s"], state["period_s"], state["gaps"], state["waiting"], rows, t, self.window_s, out
+    def admit(
+        self, rows: Numbers, t: Column, lat: Column, lon: Column, accuracy_m: Column, clock_s: Column,
+        late: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.int8], Judged]:  # fmt: skip
+        """Take fixes (n,) in the order of their arrival: what is to be done with each (`JUDGE`, `DUPLICATE`, `LATE`,
+        `WAIT`), and all that can be judged now, each at the place of the fix after whose arrival it can.
+
+        `clock_s`: the newest of fix_time and arrival of each.
+        """
+        self._have_free(len(rows))
+        out = _room(len(rows) + int(self._held[rows].sum()))
+        said = np.empty(len(rows), np.int8)
+        n = _admit(
+            self._rows, self._pool, rows, t, lat, lon, accuracy_m, clock_s, late, self.window_s, said, out
         )  # fmt: skip
-        return out
+        self._next_due_s = None
+        return said, _cut(out, n)
 
-    def wait(self, row: int, t: float, place: Any, clock_s: float) -> tuple[int, list[Release]]:
-        """Hold a fix back; says `WAIT`, `DUPLICATE` or `LATE`, and what can be judged now."""
-        last = float(self.rows["last_s"][row])
-        held = self.waiting.setdefault(row, [])
-        self.clock_s[row] = max(self.clock_s.get(row, 0.0), clock_s)
-        said = WAIT
-        if last != 0.0 and t <= last:
-            said = DUPLICATE if t == last else LATE
-        elif any(one.t == t for one in held):
-            said = DUPLICATE
-        else:
-            held.append(Waiting(t, place))
-            held.sort(key=_time)
-        return said, self.release(row)
+    def wake(self, until_s: float) -> Judged:
+        """All that waits and is due by `until_s` (inf: all); those due first have the lower places."""
+        if self.next_due_s() > until_s or not len(self._due_s):
+            return NO_FIXES
+        rows = np.flatnonzero((self._due_s <= until_s) & (self._first != _NONE))
+        rows = rows[np.argsort(self._due_s[rows], kind="stable")]
+        out = _room(int(self._held[rows].sum()))
+        n = _wake(self._rows, self._pool, rows, until_s, self.window_s, out)
+        self._next_due_s = None
+        return _cut(out, n)
 
-    def load(self, row: int, state: bytes, waiting: list[Waiting], clock_s: float) -> None:
-        """Take back a row's state and what waited."""
-        self.rows[row] = np.frombuffer(state, ROW)[0]
-        if waiting:
-            self.waiting[row], self.clock_s[row] = waiting, clock_s
+    def next_due_s(self) -> float:
+        """By which clock the first that waits is judged anyway; inf: none waits."""
+        if self._next_due_s is None:
+            self._next_due_s = float(self._due_s.min(initial=_NEVER))
+        return self._next_due_s
 
-    def due_s(self, row: int) -> float:
-        """By which clock the first that waits in `row` is judged anyway; inf: none waits."""
-        held = self.waiting.get(row)
-        return self._due_s(row, held[0].t) if held else np.inf
+    def held(self, row: int) -> list[Held]:
+        """What waits in `row`, in order."""
+        found = []
+        k = int(self._first[row])
+        while k != _NONE:
+            t, lat, lon, accuracy_m, late, k = self._fixes[k].item()
+            found.append(Held(t, lat, lon, accuracy_m, late))
+        return found
 
-    def _due_s(self, row: int, t: float) -> float:
-        state = self.rows[row]
-        known = state["gaps"] >= SURE_AFTER and state["last_s"] != 0.0
-        return t - (min(float(state["period_s"]), self.window_s) if known else 0.0) + self.window_s
+    def clock_s(self, row: int) -> float:
+        """The newest clock seen since something waits in `row`; 0: nothing does."""
+        return float(self._clock_s[row])
 
-    def release(self, row: int, clock_s: float = 0.0) -> list[Release]:
-        """What can be judged of `row` when its clock is at least `clock_s`."""
-        held = self.waiting.get(row)
-        if held is None:
-            return []
-        clock_s = max(clock_s, self.clock_s.get(row, 0.0))
-        self.clock_s[row] = clock_s
-        state = self.rows[row]
-        free: list[Release] = []
-        while held:
-            t = held[0].t
-            last = float(state["last_s"])
-            gap = t - last
-            period = float(state["period_s"])
-            usual = last != 0.0 and state["gaps"] >= SURE_AFTER and (gap <= _SLACK * period or period >= self.window_s)
-            due = t if usual else self._due_s(row, t)
-            if due > clock_s and not usual:
-                break
-            free.append(Release(held.pop(0).place, max(t, due)))
-            if last != 0.0:
-                state["period_s"] = _usual(period, int(state["gaps"]), gap)
-                state["gaps"] = min(int(state["gaps"]) + 1, 200)
-            state["last_s"] = t
-        if not held:
-            state["waiting"] = 0
-            del self.waiting[row]
-            self.clock_s.pop(row, None)
-        else:
-            state["waiting"] = 1
-        return free
+    def dump(self, rows: Numbers) -> list[bytes]:
+        """The state of rows (n,) but for what waits."""
+        states, size = self.rows[rows].tobytes(), ROW.itemsize
+        return [states[n : n + size] for n in range(0, len(states), size)]
+
+    def load(self, rows: Numbers, states: NDArray[np.void], clock_s: Column, held: Sequence[tuple[int, Held]]) -> None:
+        """Take back rows (n,): their `states`, clocks, and all that waited in any of them, as (row, fix)."""
+        self.rows[rows] = states
+        self._clock_s[rows] = clock_s
+        if held:
+            self._have_free(len(held))
+            columns = np.array([one for _, one in held], np.float64)
+            _load(self._rows, self._pool, np.array([row for row, _ in held], np.int64), columns, self.window_s)
+            self._next_due_s = None
 
 
-def _time(one: Waiting) -> float:
-    return one.t
+def _room(count: int) -> Judged:
+    columns: list[Any] = [np.empty(count, column.dtype) for column in NO_FIXES]
+    return Judged(*columns)
+
+
+def _cut(out: Judged, n: int) -> Judged:
+    columns: list[Any] = [column[:n] for column in out]
+    return Judged(*columns)

@@ -13,14 +13,14 @@ long before.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
 from pipeline.rejection import rejected
-from pipeline.step import Emission, Record
+from pipeline.step import Emission, Entry, Record
 from schemas.ids import event_id
 from schemas.message import Invalid, decode, encode
 from schemas.outage import Outage, Pulse
@@ -93,9 +93,11 @@ class OutageCore:
         self._open: dict[str, Outage] = {}
         self._changed: set[str] = set()
 
-    def restore(self, key: bytes, value: bytes, as_of: Mapping[str, int]) -> None:
-        """Take back an open outage; counts come anew within seconds."""
-        self._open[key.decode()] = decode(value, Outage)
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take back open outages; counts come anew within seconds."""
+        for key, value, _ in entries:
+            if value:
+                self._open[key.decode()] = decode(value, Outage)
 
     def apply(self, batch: Sequence[Record], now: datetime) -> list[Emission]:
         """Take counts in, and say which areas went out or came back with the newest of them."""

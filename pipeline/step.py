@@ -5,7 +5,7 @@ path) or a `Decide` function (one key's state, one event), which `pipeline.keyed
 `agents.partitions` owns the Cores: it restores, feeds, wakes, checkpoints and hands over.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -60,11 +60,20 @@ class Decide(Protocol[S]):
         """What follows from `event` for `key`."""
 
 
+class Entry(NamedTuple):
+    """What a changelog says of a key. An empty `value`: it was forgotten. `as_of`: the offset by topic up to which
+    records are in it, where that is more than of the others."""
+
+    key: bytes
+    value: bytes
+    as_of: Mapping[str, int] = {}
+
+
 class Core(Protocol):
     """The state of one partition of an agent's input, and all that is decided over it."""
 
-    def restore(self, key: bytes, value: bytes, as_of: Mapping[str, int]) -> None:
-        """Take back one changelog entry; skip records with `offset <= as_of[topic]`, they are in it."""
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take back changelog entries; skip records with `offset <= as_of[topic]`, they are in them."""
 
     def apply(self, batch: Sequence[Record], now: datetime) -> list[Emission]:
         """Judge a batch in the order given; bad records become emissions to `<topic>.rejected`, never exceptions."""

@@ -15,7 +15,7 @@ together. Signals are few (only of rules with `gather`) and small.
 Signals of tamper, SOS or another person do not exist: nothing here can hold them up.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -27,7 +27,7 @@ from pipeline.alerting.waiting import Pending, WaitingRoom
 from pipeline.casebook import Casebook
 from pipeline.hearsay import heard_command
 from pipeline.rejection import rejected, written_at
-from pipeline.step import Emission, Record
+from pipeline.step import Emission, Entry, Record
 from schemas.alert import AREA_PREFIX, Release, Signal
 from schemas.ids import event_id
 from schemas.message import Invalid, decode, encode
@@ -47,14 +47,17 @@ class AreaCore:
         self._outages: dict[str, AreaOutage] = {}
         self._changed: set[bytes] = set()
 
-    def restore(self, key: bytes, value: bytes, as_of: Mapping[str, int]) -> None:
-        """Take back a waiting signal, an outage, or one of its members; empty `value`: it was gone by then.
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take back waiting signals, outages, and their members.
 
         What is judged again is known again: by incident, by command. So `as_of` need not be asked.
         """
+        for key, value, _ in entries:
+            if value:
+                self._restore(key, value)
+
+    def _restore(self, key: bytes, value: bytes) -> None:
         kind, _, name = key.partition(b"/")
-        if not value:
-            return
         if kind + b"/" == PENDING:
             self._waiting.put(decode(value, Pending))
             return

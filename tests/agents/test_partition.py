@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.partition import Faulty, Partition
-from pipeline.step import Emission, Record
+from pipeline.step import Emission, Entry, Record
 from schemas.times import from_epoch
 
 
@@ -17,7 +17,7 @@ class Echo:
         self.delay_s = delay_s
         self.due: list[tuple[float, str]] = []
 
-    def restore(self, key: bytes, value: bytes, as_of: Mapping[str, int]) -> None: ...
+    def restore(self, entries: Iterable[Entry]) -> None: ...
 
     def apply(self, batch: Sequence[Record], now: datetime) -> list[Emission]:
         for record in batch:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from pipeline.audit import AuditCore, Head, against_records, digest, verify
-from pipeline.step import Record
+from pipeline.step import Entry, Record
 from schemas.audit import AuditEntry, Reading
 from schemas.message import decode, encode
 from tests.support.office import START, at, command
@@ -132,8 +132,7 @@ def test_the_chains_are_the_same_however_topics_interleave_and_whenever_it_crash
         if rng.random() < 0.5:
             saved |= dict(core.changed())
             core = AuditCore()
-            for key, value in saved.items():
-                core.restore(key, value or b"", dict(positions))
+            core.restore(Entry(key, value or b"", dict(positions)) for key, value in saved.items())
             assert core.apply(batch, START) == [], "what is in the state is not linked again"
     assert found == steady
 

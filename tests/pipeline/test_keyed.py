@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.keyed import KeyedCore
-from pipeline.step import Emission, Record, Step, Wake
+from pipeline.step import Emission, Entry, Record, Step, Wake
 from schemas.message import Invalid, Message, Moment
 from schemas.times import Instant, from_epoch
 
@@ -164,9 +164,7 @@ def test_moments_in_a_state_come_back_as_they_were() -> None:
     one = KeyedCore(keep, Nested, None)
     one.apply([record(b"a")], NOW)
     other = KeyedCore(keep, Nested, None)
-    for key, value in one.changed():
-        assert value is not None
-        other.restore(key, value, {})
+    other.restore(Entry(key, value or b"") for key, value in one.changed())
     assert other["a"] == one["a"]
     assert type(other["a"].seen["x"]) is Instant
     assert str(other["a"].inner[0].since) == "1970-01-01T00:00:01.125Z"
@@ -176,15 +174,14 @@ def test_records_that_are_in_a_restored_state_are_skipped_for_that_key_only() ->
     one = core()
     one.apply([record(b"a", offset=5)], NOW)
     other = core()
-    for key, value in one.changed():
-        other.restore(key, value or b"", {"incidents": 5})
+    other.restore(Entry(key, value or b"", {"incidents": 5}) for key, value in one.changed())
     found = other.apply([record(b"a", offset=5), record(b"b", offset=5), record(b"a", offset=6)], NOW)
     assert told(found) == ["b 1", "a 2"]
 
 
 def test_a_key_forgotten_as_of_an_offset_is_not_made_again_from_older_records() -> None:
     other = core()
-    other.restore(b"a", b"", {"incidents": 5})
+    other.restore([Entry(b"a", b"", {"incidents": 5})])
     assert told(other.apply([record(b"a", offset=4), record(b"a", offset=6)], NOW)) == ["a 1"]
 
 
@@ -211,8 +208,7 @@ def test_batches_and_a_crash_in_between_change_nothing(
     for begin in range(0, crash_after, batch):
         found += parts.apply(records[begin : min(begin + batch, crash_after)], NOW)
     back = core()
-    for key, value_ in parts.changed():
-        back.restore(key, value_ or b"", {"incidents": crash_after - 1})
+    back.restore(Entry(key, value or b"", {"incidents": crash_after - 1}) for key, value in parts.changed())
     for begin in range(0, len(records), batch):  # from the start: what is in the state is skipped
         again = back.apply(records[begin : begin + batch], NOW)
         found += [one for one in again if one not in found]

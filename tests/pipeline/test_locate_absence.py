@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.locate import LocateCore
 from pipeline.reference import Reference
-from pipeline.step import Emission, Record
+from pipeline.step import Emission, Entry, Record
 from schemas.incident import Incident
 from schemas.message import encode
 from schemas.outage import Outage
@@ -71,8 +71,7 @@ class Night:
     def restart(self) -> None:
         entries = list(self.core.changed())
         self.core = LocateCore(self.reference, source=self.source)
-        for key, value in entries:
-            self.core.restore(key, value or b"", {})
+        self.core.restore(Entry(key, value or b"") for key, value in entries)
 
     def kinds(self) -> list[tuple[str, float]]:
         return [(i.type, round((i.occurred_at - NINE_PM).total_seconds() / 60, 2)) for i in self.told]

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.areas import Areas, district_of
 from pipeline.outage import OutageCore, Outages, densest
-from pipeline.step import Emission, Record
+from pipeline.step import Emission, Entry, Record
 from schemas.message import encode
 from schemas.outage import AreaPulse, Outage, Pulse
 from schemas.times import from_epoch
@@ -80,8 +80,7 @@ def test_an_open_outage_survives_a_restart_and_is_not_opened_again() -> None:
     put(core, pulse(0, carrier_1=(40, {0: 40})))
     entries = list(core.changed())
     other = OutageCore()
-    for key, value in entries:
-        other.restore(key, value or b"", {})
+    other.restore(Entry(key, value or b"") for key, value in [*entries, (b"cell:gone", None)])
     assert put(other, pulse(60, carrier_1=(40, {0: 40}))) == []
     assert said(put(other, pulse(120, carrier_1=(40, {})))) == [("carrier:1", 40, 40, True)]
     assert list(other.changed()) == [(b"carrier:1", None)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.keyed import KeyedCore
-from pipeline.step import Emission, Record
+from pipeline.step import Emission, Entry, Record
 from pipeline.watch import KEEP, Watched, watch
 from schemas.incident import Incident
 from schemas.message import encode
@@ -53,8 +53,7 @@ class Stream:
     def restarted(self) -> "Stream":
         other = Stream()
         other.offset = self.offset
-        for key, value in self.core.changed():
-            other.core.restore(key, value or b"", {})
+        other.core.restore(Entry(key, value or b"") for key, value in self.core.changed())
         return other
 
 

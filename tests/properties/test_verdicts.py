@@ -98,6 +98,7 @@ def _epoch(one):
 @given(st.integers(0, 10_000), st.data())
 def test_a_core_restored_from_its_changelog_goes_on_as_if_nothing_had_happened(seed, data):
     from pipeline.locate import LocateCore  # noqa: PLC0415
+    from pipeline.step import Entry  # noqa: PLC0415
     from schemas.incident import Incident  # noqa: PLC0415
     from schemas.times import from_epoch  # noqa: PLC0415
     from tests.support.journey import T0, records  # noqa: PLC0415
@@ -108,8 +109,7 @@ def test_a_core_restored_from_its_changelog_goes_on_as_if_nothing_had_happened(s
     first = LocateCore(known)
     before = first.apply(fixes[:cut], from_epoch(T0))
     second = LocateCore(known)
-    for key, value in first.changed():
-        second.restore(key, value or b"", {"fixes": cut - 1})
+    second.restore(Entry(key, value or b"", {"fixes": cut - 1}) for key, value in first.changed())
     # what is read again is skipped
     after = second.apply(fixes[max(cut - 7, 0) :], from_epoch(T0))
     after += second.flush(from_epoch(second.newest_s))

@@ -10,7 +10,7 @@ from pipeline.casebook import Casebook
 from pipeline.coordination.policy import read_task_rules
 from pipeline.keyed import KeyedCore
 from pipeline.scoring.rules import read_score_rules
-from pipeline.step import Core, Emission, Record
+from pipeline.step import Core, Emission, Entry, Record
 from schemas.ids import event_id
 from schemas.incident import Incident
 from schemas.message import convert, encode
@@ -120,8 +120,7 @@ class Bench:
             self._changelog.pop(key, None)
             if value is not None:
                 self._changelog[key] = value
-        for key, value in self._changelog.items():
-            core.restore(key, value, {})
+        core.restore(Entry(key, value) for key, value in self._changelog.items())
         self.core = core
         return self
 
