@@ -15,6 +15,13 @@ from fences import motion
 Column = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
+_FULL = [np.arange(oldest, oldest + motion.RING) % motion.RING for oldest in range(motion.RING)]
+
+
+def _places(count: int) -> Rows:
+    """Where in the rings of a device the last of its `count` fixes are, oldest first."""
+    return _FULL[count % motion.RING] if count >= motion.RING else np.arange(count)
+
 
 class MotionModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How people move and receivers err; docs/verdict.md says how each was chosen.
@@ -133,9 +140,12 @@ class Tracker:
 
     def recent(self, row: int) -> tuple[Column, Column, Column, Column]:
         """(t, lat, lon, accuracy_m) of the row's last fixes, oldest first, at most `motion.RING`."""
-        state = self.rows[row]
-        count = int(state["count"])
-        have = min(count, motion.RING)
-        order = np.arange(count - have, count) % motion.RING
-        lat, lon = state["ring_lat"][order] / 1e7, state["ring_lon"][order] / 1e7
-        return state["ring_t"][order], lat, lon, state["ring_acc"][order].astype(np.float64)
+        columns = self._columns
+        order = _places(int(columns.count[row]))
+        lat, lon = columns.ring_lat[row][order] / 1e7, columns.ring_lon[row][order] / 1e7
+        return columns.ring_t[row][order], lat, lon, columns.ring_acc[row][order].astype(np.float64)
+
+    def times(self, row: int) -> list[float]:
+        """The times of `recent`."""
+        columns = self._columns
+        return list(columns.ring_t[row][_places(int(columns.count[row]))].tolist())

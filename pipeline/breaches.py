@@ -1,5 +1,6 @@
 """What is said of a breach, and on what evidence? Incidents from the verdicts."""
 
+from bisect import bisect_right
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,35 +107,46 @@ class Teller:
 
     def _evidence(self, concern: Concern, ground: Ground, crossed_s: float) -> dict[str, Any]:
         rule = self._reference.fence(concern.duty).properties.rule
-        sign = 1.0 if rule == "stay_in" else -1.0
+        stay_in = rule == "stay_in"
         chances = dict(concern.course)
-        fixes = []
-        for place in range(len(ground.t)):
-            chance = chances.get(float(ground.t[place]))
+        fixes, believed = [], []
+        columns: list[Any] = [column.tolist() for column in ground]
+        for t, lat, lon, accuracy_m, depth_m, thrown in zip(*columns, strict=True):
+            distance_m = round(depth_m if stay_in else -depth_m, 1)
             one: dict[str, Any] = {
-                "fix_time": str(from_epoch(float(ground.t[place]))),
-                "lat": round(float(ground.lat[place]), 7),
-                "lon": round(float(ground.lon[place]), 7),
-                "distance_m": round(sign * float(ground.depth_m[place]), 1),
+                "fix_time": str(from_epoch(t)),
+                "lat": round(lat, 7),
+                "lon": round(lon, 7),
+                "distance_m": distance_m,
             }
-            if ground.accuracy_m[place] > 0:
-                one["accuracy_m"] = round(float(ground.accuracy_m[place]), 1)
+            if accuracy_m > 0:
+                one["accuracy_m"] = round(accuracy_m, 1)
+            chance = chances.get(t)
             if chance is not None:
-                one["p_outside"] = round(chance if rule == "stay_in" else 1.0 - chance, 4)
-            if ground.thrown[place]:
+                one["p_outside"] = round(chance if stay_in else 1.0 - chance, 4)
+            if thrown:
                 one["thrown"] = True
+            else:
+                believed.append((t, lat, lon, distance_m))
             fixes.append(one)
         evidence: dict[str, Any] = {"rule": rule, "fixes": fixes}
-        believed = ~ground.thrown
-        if believed.any():
-            evidence["distance_m"] = round(sign * float(ground.depth_m[believed][-1]), 1)
-            evidence["crossing"] = _between(ground, believed, crossed_s)
+        if believed:
+            evidence["distance_m"] = believed[-1][3]
+            evidence["crossing"] = _between(believed, crossed_s)
         return evidence
 
 
-def _between(ground: Ground, believed: NDArray[np.bool_], at_s: float) -> dict[str, float]:
-    """Where the straight way between the fixes believed was at `at_s`."""
-    t, lon = ground.t[believed], np.unwrap(ground.lon[believed], period=360)
-    lat = float(np.interp(at_s, t, ground.lat[believed]))
-    there = (float(np.interp(at_s, t, lon)) + 180.0) % 360.0 - 180.0
-    return {"lat": round(lat, 7), "lon": round(there, 7)}
+def _between(believed: list[tuple[float, float, float, float]], at_s: float) -> dict[str, float]:
+    """Where the straight way between fixes (t, lat, lon, ...) in order was at `at_s`; before and after it, its ends."""
+    after = bisect_right(believed, at_s, key=_time)
+    t0, lat, lon, _ = believed[max(after - 1, 0)]
+    if 0 < after < len(believed):
+        t1, lat1, lon1, _ = believed[after]
+        share = (at_s - t0) / (t1 - t0)
+        lat += share * (lat1 - lat)
+        lon += share * ((lon1 - lon + 180.0) % 360.0 - 180.0)
+    return {"lat": round(lat, 7), "lon": round((lon + 180.0) % 360.0 - 180.0, 7)}
+
+
+def _time(fix: tuple[float, ...]) -> float:
+    return fix[0]

@@ -6,7 +6,10 @@ the chance reaches a half, and end where the duty is plainly kept again.
 """
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Collection, Iterator
+from itertools import pairwise
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -324,9 +327,9 @@ class Judgement:
 
     def opens_at(self, row: int, t: float) -> float:
         """From which chance on a breach of the row opens, by how often it has reported up to `t`."""
-        times = self.tracker.recent(row)[0]
-        times = times[: int(np.searchsorted(times, t, "right"))][-GROUND:]
-        return self.rule.opens_at(float(np.median(np.diff(times))) if len(times) > 1 else 0.0)
+        times = self.tracker.times(row)
+        times = times[: bisect_right(times, t)][-GROUND:]
+        return self.rule.opens_at(median([b - a for a, b in pairwise(times)]) if len(times) > 1 else 0.0)
 
     def _confirmed(self, concern: Concern, t: float) -> bool:
         confirm = self.reference.fence(concern.duty).properties.confirm
@@ -353,8 +356,8 @@ class Judgement:
         upto = int(np.searchsorted(t, of.t[j], "right"))
         fixes = slice(max(upto - GROUND, 0), upto)
         t, lat, lon, accuracy = t[fixes], lat[fixes], lon[fixes], accuracy[fixes]
-        depth = self.reference.depth_m(lat, lon, np.full(len(t), duty))
-        thrown = np.array([bool(bits >> (len(t) - 1 - n) & 1) for n in range(len(t))], np.bool_)
+        depth = self.reference.depths_m(lat, lon, duty)
+        thrown = (bits >> np.arange(len(t) - 1, -1, -1) & 1).astype(np.bool_)
         return Ground(t, lat, lon, accuracy, depth, thrown)
 
     def _crossed(self, ground: Ground, otherwise_s: float, back: bool) -> float:
@@ -413,7 +416,7 @@ class Judgement:
         recent = self.tracker.recent(row)
         upto = int(np.searchsorted(recent[0], at_s, "right"))
         t, lat, lon, accuracy = (column[max(upto - GROUND, 0) : upto] for column in recent)
-        depth = self.reference.depth_m(lat, lon, np.full(len(t), duty))
+        depth = self.reference.depths_m(lat, lon, duty)
         return Ground(t, lat, lon, accuracy, depth, np.zeros(len(t), np.bool_))
 
     def next_edge_s(self, row: int) -> float:

@@ -172,6 +172,12 @@ class Reference:
                 depth[those] = np.where(atlas.rule[slots] == STAY_IN, away, -away)
         return depth
 
+    def depths_m(self, lat: Column, lon: Column, duty: int) -> Column:
+        """`depth_m` of places (n,) for one duty."""
+        atlas, slot = self.atlas(duty), duty >> 1
+        away = atlas.signed_distance_m(lat, lon, np.full(len(lat), slot))
+        return away if atlas.rule[slot] == STAY_IN else -away
+
     def in_force(self, duties: Duties, t: Column) -> NDArray[np.bool_]:
         """Which of the duties' versions hold at their times `t`."""
         holds = np.empty(len(duties), np.bool_)

@@ -1,6 +1,6 @@
 """How a moment is written: RFC 3339 in UTC with milliseconds, and nothing else."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 class Instant(datetime):
@@ -35,11 +35,13 @@ def instant(moment: datetime) -> Instant:
     return Instant(at.year, at.month, at.day, at.hour, at.minute, at.second, millis, UTC)
 
 
+_EPOCH = Instant(1970, 1, 1, tzinfo=UTC)
+
+
 def from_epoch(seconds: float) -> Instant:
     """The moment `seconds` after 1970-01-01T00:00:00Z, to the nearest millisecond."""
     millis = round(seconds * 1000)
-    at = datetime.fromtimestamp(millis // 1000, UTC)
-    return instant(at.replace(microsecond=millis % 1000 * 1000))
+    return _EPOCH + timedelta(0, millis // 1000, millis % 1000 * 1000)
 
 
 def parse(text: str) -> Instant:
