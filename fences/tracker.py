@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fences import motion
+from fences.room import lengthen, room
 
 Column = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -94,9 +95,8 @@ class Tracker:
     def reserve(self, count: int) -> None:
         """Have at least `count` rows; new ones are empty."""
         if count > len(self.rows):
-            grown = np.zeros(max(count, 64, len(self.rows) + min(len(self.rows), 1 << 17)), motion.STATE)
-            grown[: len(self.rows)] = self.rows
-            self.rows = grown
+            self._columns = None
+            lengthen(self, "rows", room(len(self.rows), count))
             self._rebind()
 
     def forget(self, row: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fences.room import lengthen, room
 from schemas.outage import DISTRICT_DEG, AreaPulse, Pulse
 from schemas.times import from_epoch
 
@@ -32,7 +33,7 @@ class Areas:
         self._names = ["", "all"]
         self.of = np.zeros((0, 4), np.int32)
         self._square = np.zeros(0, np.int32)
-        self._stamp = np.zeros(0, np.int64)
+        self._stamp = np.zeros(0, np.int32)
 
     def _code(self, name: str) -> int:
         code = self._codes.setdefault(name, len(self._names))
@@ -71,10 +72,10 @@ class Areas:
 
     def _reserve(self, row: int) -> None:
         if row >= len(self.of):
-            size = max(row + 1, 2 * len(self.of), 64)
-            more, squares = np.zeros((size, 4), np.int32), np.full(size, _NOWHERE, np.int32)
-            more[: len(self.of)], squares[: len(self.of)] = self.of, self._square
-            self.of, self._square, self._stamp = more, squares, np.zeros(size, np.int64)
+            size = room(len(self.of), row + 1)
+            lengthen(self, "of", size)
+            lengthen(self, "_square", size, _NOWHERE)
+            lengthen(self, "_stamp", size)
 
     def put(self, row: int, names: Sequence[str]) -> None:
         """Take back what `names` gave."""

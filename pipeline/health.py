@@ -24,6 +24,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fences.room import lengthen, room
+
 Kind = Literal["battery_low", "power_off", "mocked", "clock_wrong", "stuck"]
 Rows = NDArray[np.intp]
 Ms = NDArray[np.int64]
@@ -177,11 +179,10 @@ class Health:
     def reserve(self, count: int) -> None:
         """Have at least `count` rows."""
         if count > len(self.rows):
-            more = np.zeros(max(count, len(self.rows) + len(self.rows) // 4, 64), ROW)
-            more["battery_pct"], more["charging"] = np.nan, UNKNOWN
-            more[: len(self.rows)] = self.rows
-            self.rows = more
-            self._apart = np.zeros(len(more), np.bool_)
+            had = len(self.rows)
+            lengthen(self, "rows", room(had, count))
+            self.rows["battery_pct"][had:], self.rows["charging"][had:] = np.nan, UNKNOWN
+            lengthen(self, "_apart", len(self.rows))
 
     def power(self, row: int) -> Power:
         """What the device of `row` last said of its power."""

@@ -79,7 +79,7 @@ class Judgement:
         self._edits = Edits(reference)
         self._calm: dict[int, float] = {}  # until when no edge of a row's concerns comes, as known at `_calm_as_of`
         self._calm_as_of = 0
-        self._stamp = np.zeros(0, np.int64)
+        self._stamp = np.zeros(0, np.int32)
         self.concerns: dict[int, dict[int, Concern]] = {}
         self.shown = 0
         """How many fixes came near a boundary."""
@@ -118,7 +118,7 @@ class Judgement:
         """Have at least `count` rows."""
         self.tracker.reserve(count)
         if len(self._stamp) < len(self.tracker.rows):
-            self._stamp = np.zeros(len(self.tracker.rows), np.int64)
+            self._stamp = np.zeros(len(self.tracker.rows), np.int32)
             self.nearby.reserve(len(self.tracker.rows))
 
     def slots(self, rows: Numbers) -> Numbers:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fences.atlas import STAY_IN
 from fences.nearest import Outlines, signed_m
 from fences.plane import reach_deg
+from fences.room import lengthen
 from fences.tracker import Sightings
 from pipeline.reference import Reference
 
@@ -186,6 +187,19 @@ def _between(
     return n
 
 
+@njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _gather(first: Any, count: Any, pool: Any, out: Any) -> int:
+    """Put what `pool` has of each row into `out`, one after another; how much that is."""
+    end = 0
+    for r in range(len(count)):
+        begin = first[r]
+        first[r] = end
+        for place in range(begin, begin + count[r]):
+            out[end] = pool[place]
+            end += 1
+    return end
+
+
 class Nearby:
     """The remembered duties of a core's rows."""
 
@@ -193,7 +207,7 @@ class Nearby:
         self._reference = reference
         self._lat, self._lon = np.zeros(0), np.zeros(0)
         self._radius_m = np.zeros(0, np.float32)  # below 0: nothing is remembered
-        self._first, self._count = np.zeros(0, np.int64), np.zeros(0, np.int32)
+        self._first, self._count = np.zeros(0, np.int32), np.zeros(0, np.int32)
         self._pool = np.zeros(1024, np.int32)
         self._end = 0
 
@@ -201,12 +215,9 @@ class Nearby:
         """Have at least `count` rows."""
         had = len(self._lat)
         if count > had:
-            for name in ("_lat", "_lon", "_radius_m", "_first", "_count"):
-                column = getattr(self, name)
-                grown = np.zeros(count, column.dtype)
-                grown[:had] = column
-                setattr(self, name, grown)
-            self._radius_m[had:] = -1.0
+            for name in ("_lat", "_lon", "_first", "_count"):
+                lengthen(self, name, count)
+            lengthen(self, "_radius_m", count, -1.0)
 
     def forget(self, rows: Any) -> None:
         """What is remembered of `rows` (an index) may no longer be all."""
@@ -254,14 +265,10 @@ class Nearby:
     def _store(self, these: Numbers, count: Numbers, duty: Numbers) -> None:
         self._count[these] = 0
         if self._end + len(duty) > len(self._pool):
-            rows = np.flatnonzero(self._count)
-            of = self._count[rows].astype(np.int64)
-            start = np.cumsum(of) - of
-            kept = int(of.sum())
-            pool = np.zeros(2 * (kept + len(duty)) + 1024, np.int32)
-            pool[:kept] = self._pool[np.repeat(self._first[rows] - start, of) + np.arange(kept)]
-            self._first[rows] = start
-            self._pool, self._end = pool, kept
+            kept = int(self._count.sum(dtype=np.int64)) + len(duty)
+            pool = np.zeros(kept + kept // 4 + 1024, np.int32)
+            self._end = _gather(self._first, self._count, self._pool, pool)
+            self._pool = pool
         self._pool[self._end : self._end + len(duty)] = duty
         self._first[these] = self._end + np.cumsum(count) - count
         self._count[these] = count

@@ -20,11 +20,12 @@ The hot path is columns. A row of state is touched as an object only where somet
 and both ways give the same state; so nothing depends on how hearings were batched.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fences.room import lengthen, room
 from pipeline import hearing
 from pipeline.hearing import FIRST_ESTIMATE, NEVER_MS, ROW, Ms, Rows, SilenceRule
 
@@ -50,18 +51,17 @@ class Silence:
         self.rows = np.zeros(0, ROW)
         self._figures = self.rule.array()
         self._apart = np.zeros(0, np.bool_)
-        self._columns = hearing.columns(self.rows, self._apart)
+        self._columns: Any = hearing.columns(self.rows, self._apart)
         self._soonest_ms = NEVER_MS  # no row is due before; looking for the row that is takes a while
 
     def reserve(self, count: int) -> None:
         """Have at least `count` rows; new ones are not listened to."""
         if count > len(self.rows):
-            more = np.zeros(max(count, len(self.rows) + len(self.rows) // 4, 64), ROW)
-            more["due_ms"] = NEVER_MS
-            more[: len(self.rows)] = self.rows
-            self.rows = more
-            self._apart = np.zeros(len(more), np.bool_)
-            self._columns = hearing.columns(more, self._apart)
+            had, self._columns = len(self.rows), None
+            lengthen(self, "rows", room(had, count))
+            self.rows["due_ms"][had:] = NEVER_MS
+            lengthen(self, "_apart", len(self.rows))
+            self._columns = hearing.columns(self.rows, self._apart)
 
     def listen(self, rows: Rows, since_ms: Ms, until_ms: Ms, period_s: NDArray[np.float64]) -> None:
         """Take new activations in `rows` (n,); known ones get their new end and period.

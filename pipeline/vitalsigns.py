@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from fences.room import lengthen, room
 from pipeline.columns import FixColumns
 from pipeline.health import NO, UNKNOWN, YES, Reports
 from pipeline.hearing import NEVER_MS
@@ -65,9 +66,7 @@ class VitalSigns:
     def _admit(self, rows: Numbers, heard_ms: Numbers) -> None:
         count = int(rows.max()) + 1
         if count > len(self._admitted):
-            more = np.zeros(max(count, 2 * len(self._admitted)), np.bool_)
-            more[: len(self._admitted)] = self._admitted
-            self._admitted = more
+            lengthen(self, "_admitted", room(len(self._admitted), count))
         new = np.flatnonzero(~self._admitted[rows])
         if len(new):
             first, places = np.unique(rows[new], return_index=True)
@@ -124,7 +123,7 @@ class VitalSigns:
         self._vitals.load(rows, [state for _, state in loaded])
         count = int(rows.max()) + 1
         if count > len(self._admitted):
-            self._admitted = np.append(self._admitted, np.zeros(count - len(self._admitted), np.bool_))
+            lengthen(self, "_admitted", room(len(self._admitted), count))
         self._enter(np.unique(rows), np.zeros(len(np.unique(rows)), np.int64))
 
 
