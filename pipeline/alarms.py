@@ -37,15 +37,16 @@ class Alarms:
     ) -> list[Told]:
         """Incidents of alarms in `fixes`; a fix whose position is not usable can still call for help."""
         told: list[Told] = []
-        standing = self._standing
-        for place, fix in enumerate(fixes.fixes):
-            if not fix.alarms and not standing:
-                continue
+        for place in self._places(fixes, rows):
             row = int(rows[place])
-            if row < 0 or not (fix.alarms or row in standing):
-                continue
             told += self._told(place, row, activation[row], float(fixes.t[place]), fixes, bool(usable[place]))
         return told
+
+    def _places(self, fixes: FixColumns, rows: NDArray[np.int64]) -> list[int]:
+        """The fixes of somebody that have alarms, or may end or go on with one of their row."""
+        alarmed = np.array(fixes.alarmed, np.int64)
+        concerned = np.union1d(np.fromiter(self._standing, np.int64, len(self._standing)), rows[alarmed])
+        return np.flatnonzero(np.isin(rows, concerned[concerned >= 0])).tolist() if len(concerned) else []
 
     def _told(self, place: int, row: int, slot: int, t: float, fixes: FixColumns, usable: bool) -> list[Told]:
         raised = [name for name in dict.fromkeys(fixes.fixes[place].alarms) if name in _KINDS]

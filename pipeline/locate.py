@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 import msgspec
@@ -149,11 +149,11 @@ class LocateCore:
         """The activation of each fix, by slot; -1: none at its time, -2: an unknown device, which is refused."""
         known = self.reference.activations
         find = known.of_device.get
-        found = [find(fix.device_id, -2) for fix in fixes.fixes]
+        found = list(map(find, fixes.device_ids, repeat(-2)))
         if known.shared:
             found = [
-                known.at(fix.device_id, t) if type(one) is list else one
-                for one, fix, t in zip(found, fixes.fixes, fixes.t.tolist(), strict=True)
+                known.at(device_id, t) if type(one) is list else one
+                for one, device_id, t in zip(found, fixes.device_ids, fixes.t.tolist(), strict=True)
             ]
         slots = np.array(found, np.int64)
         refused = []
@@ -215,7 +215,7 @@ class LocateCore:
         for reason, odd in (
             ("before 2000", fixes.t < EARLIEST_S),
             ("from the future", (fixes.arrived_s > 0) & (fixes.t > fixes.arrived_s + FUTURE_S)),
-            ("invented by an app", np.array([fix.mock for fix in fixes.fixes], np.bool_)),
+            ("invented by an app", fixes.mock),
         ):
             self.ignored[reason] += int((odd & usable).sum())
             usable &= ~odd

@@ -12,22 +12,18 @@ from numpy.typing import NDArray
 
 from fences.room import lengthen, room
 from pipeline.columns import FixColumns
-from pipeline.health import NO, UNKNOWN, YES, Reports
+from pipeline.health import Reports
 from pipeline.hearing import NEVER_MS
 from pipeline.judgement import Told
 from pipeline.reference import Reference
 from pipeline.step import Emission
 from pipeline.tidings import Who
 from pipeline.vitals import VitalRules, Vitals
-from schemas.fix import Fix
 from schemas.times import from_epoch
 
 Numbers = NDArray[np.int64]
 
-_SATELLITE_PROVIDERS = ("gnss", "gps")
-_LEAST_SATELLITES = 4
 _LAST_S = 253402300799.0  # the end of the year 9999
-_CHARGING = {None: UNKNOWN, False: NO, True: YES}
 
 
 class VitalSigns:
@@ -60,8 +56,10 @@ class VitalSigns:
             return []
         heard_ms = np.round(fixes.arrived_s[at] * 1000).astype(np.int64)
         self._admit(rows[at], heard_ms)
-        reports, carriers, cells = _reports(fixes, rows[at], at)
-        return [Told(int(at[-1]), one) for one in self._vitals.observe(reports, heard_ms, carriers, cells)]
+        emissions = self._vitals.observe(
+            _reports(fixes, rows[at], at), heard_ms, _those(fixes.carriers, at), _those(fixes.cell_ids, at)
+        )
+        return [Told(int(at[-1]), one) for one in emissions]
 
     def _admit(self, rows: Numbers, heard_ms: Numbers) -> None:
         count = int(rows.max()) + 1
@@ -127,37 +125,25 @@ class VitalSigns:
         self._enter(np.unique(rows), np.zeros(len(np.unique(rows)), np.int64))
 
 
-def _reports(
-    fixes: FixColumns, rows: Numbers, at: Numbers
-) -> tuple[Reports, Sequence[str | None] | None, Sequence[str | None] | None]:
-    chosen = fixes.fixes if len(at) == len(fixes.fixes) else [fixes.fixes[place] for place in at.tolist()]
-    # a list for each field: a tuple for each fix would keep the garbage collector busy
-    providers = {fix.provider for fix in chosen}
-    charging = [fix.charging for fix in chosen]
-    mock = [fix.mock for fix in chosen]
-    carriers = [fix.carrier for fix in chosen]
-    cells = [fix.cell_id for fix in chosen]
-    alarmed = [place for place, fix in enumerate(chosen) if fix.alarms]
-    plain = providers <= set(_SATELLITE_PROVIDERS)
-    low, off = np.zeros(len(chosen), np.bool_), np.zeros(len(chosen), np.bool_)
-    for place in alarmed:
-        low[place] = "low_battery" in chosen[place].alarms
-        off[place] = "power_off" in chosen[place].alarms
-    reports = Reports(
+def _reports(fixes: FixColumns, rows: Numbers, at: Numbers) -> Reports:
+    low, off = np.zeros(len(fixes.t), np.bool_), np.zeros(len(fixes.t), np.bool_)
+    for place in fixes.alarmed:
+        low[place] = "low_battery" in fixes.fixes[place].alarms
+        off[place] = "power_off" in fixes.fixes[place].alarms
+    return Reports(
         rows=rows,
         fix_ms=np.round(fixes.t[at] * 1000).astype(np.int64),
         received_ms=np.round(fixes.received_s[at] * 1000).astype(np.int64),
         lat=fixes.lat[at],
         lon=fixes.lon[at],
-        satellite=np.ones(len(chosen), np.bool_) if plain else np.array([_by_satellite(fix) for fix in chosen]),
-        battery_pct=np.array([fix.battery_pct for fix in chosen], np.float64),
-        charging=np.array([_CHARGING[one] for one in charging], np.int8),
-        low_alarm=low,
-        power_off=off,
-        mock=np.array(mock, np.bool_) if any(mock) else np.zeros(len(chosen), np.bool_),
+        satellite=fixes.satellite[at],
+        battery_pct=fixes.battery_pct[at],
+        charging=fixes.charging[at],
+        low_alarm=low[at],
+        power_off=off[at],
+        mock=fixes.mock[at],
     )
-    return reports, carriers if any(carriers) else None, cells if any(cells) else None
 
 
-def _by_satellite(fix: Fix) -> bool:
-    return fix.provider in _SATELLITE_PROVIDERS or (fix.provider is None and (fix.satellites or 0) >= _LEAST_SATELLITES)
+def _those(said: Sequence[str | None] | None, at: Numbers) -> Sequence[str | None] | None:
+    return said if said is None or len(said) == len(at) else [said[place] for place in at.tolist()]
