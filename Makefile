@@ -12,7 +12,7 @@ install: $(STAMP) ## make .venv with all that Fenceline needs
 $(STAMP): pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --system-certs --python $(BIN)/python
+	@VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --system-certs --compile-bytecode --python $(BIN)/python
 	@touch $@
 
 fmt: install ## write the code the way it is checked

@@ -184,7 +184,9 @@ class Recovery:
                 await self._checkpoint(list(partitions.values()))
                 saved_s = self._clock()
         for number, merge in merges.items():
-            await self._judge(partitions[number], merge.rest())
+            rest = merge.rest()
+            count += len(rest)
+            await self._judge(partitions[number], rest)
         return count
 
     async def _judge(self, partition: Partition, run: Sequence[Record]) -> None:

@@ -54,6 +54,7 @@ class Columns(NamedTuple):
     patience_ms: Any
     fixed_ms: Any
     silent_since_ms: Any
+    rough_ms: Any
     hearings: Any
     gaps_known: Any
     damping: Any
@@ -77,8 +78,9 @@ class SilenceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     hold_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 20.0
 
     def array(self) -> NDArray[np.float64]:
-        """As the kernels read it: factor, then shortest, longest and default in milliseconds."""
-        return np.array([self.factor, self.shortest_s * 1000, self.longest_s * 1000, self.default_period_s * 1000])
+        """As the kernels read it: factor, then shortest, longest, default and calm in milliseconds."""
+        return np.array([self.factor, *(1000 * s for s in (
+            self.shortest_s, self.longest_s, self.default_period_s, self.calm_s))])  # fmt: skip
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -137,11 +139,17 @@ def hear(s: Columns, slots: Any, at_ms: Any, rule: Any, left: Any) -> None:
             left[i] = True
         elif gap <= 0:
             continue
-        elif s.silent_since_ms[r] != 0 or s.damping[r] != 0 or s.hearings[r] == 0 or gap > s.patience_ms[r]:
+        elif s.silent_since_ms[r] != 0 or gap > min(s.patience_ms[r] << s.damping[r], int(rule[2])):
             left[i] = s.apart[r] = True
         else:
-            learn(s, r, gap, rule)
+            if s.hearings[r] != 0:
+                learn(s, r, gap, rule)
             s.hearings[r] += 1
+            if s.damping[r] != 0:
+                if gap > s.patience_ms[r]:
+                    s.rough_ms[r] = at_ms[i]
+                elif at_ms[i] - s.rough_ms[r] > rule[4]:
+                    s.damping[r] = 0
             s.heard_ms[r] = at_ms[i]
-            due = at_ms[i] + s.patience_ms[r]
+            due = at_ms[i] + min(s.patience_ms[r] << s.damping[r], int(rule[2]))
             s.due_ms[r] = due if due < s.until_ms[r] else NEVER_MS

@@ -58,7 +58,7 @@ class LocateRules(Message, frozen=True, kw_only=True, forbid_unknown_fields=True
     vitals: VitalRules = VitalRules()
 
 
-class _Saved(msgspec.Struct, frozen=True, array_like=True):
+class _Saved(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An activation's state in the changelog."""
 
     tracked: bytes
