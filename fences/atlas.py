@@ -35,8 +35,8 @@ _RULES: dict[Literal["stay_in", "keep_out"], int] = {"stay_in": STAY_IN, "keep_o
 
 class Atlas:
     """Fences by slot. Columns to read (never write): `fences[slot]` (without its coordinates, which take ten times
-    the room of the shape), `shapes[slot]` (both None when forgotten), `rule` (`STAY_IN` or `KEEP_OUT`), `t_from` and
-    `t_until` (seconds since 1970; in force from, until before).
+    the room of the shape, and without the names of its subjects), `shapes[slot]` (both None when forgotten), `rule`
+    (`STAY_IN` or `KEEP_OUT`), `t_from` and `t_until` (seconds since 1970; in force from, until before).
 
     `edition` grows with every edit; `edited_since` names the slots, so that whoever remembers candidates can catch up.
     """
@@ -96,7 +96,10 @@ class Atlas:
         shape = compile_shape(fence) if shape is None else shape
         self._end(held, t_from)
         slot = self._free.pop() if self._free else self._new_slot()
-        bare = msgspec.structs.replace(fence, geometry={"type": fence.geometry["type"]})
+        properties = fence.properties
+        if properties.subjects is not None:
+            properties = msgspec.structs.replace(properties, subjects=())
+        bare = msgspec.structs.replace(fence, geometry={"type": fence.geometry["type"]}, properties=properties)
         self.fences[slot], self.shapes[slot], self._told[slot] = bare, shape, told
         self.rule[slot] = _RULES[fence.properties.rule]
         self.t_from[slot], self.t_until[slot] = t_from, np.inf

@@ -1,32 +1,29 @@
-"""Who wears a device at a moment? Activations by device, a million of them in columns and a few strings each."""
+"""Who wears a device at a moment? Activations by device, a million of them in columns."""
 
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fences.room import lengthen, room
+from pipeline.texts import Texts
 from schemas.message import Invalid
 from schemas.reference import Activation
-
-Slots = NDArray[np.int64]
 
 
 class Activations:
     """Activations by slot, a number that stays while this lives. Columns to read: `t_from`, `t_until` (seconds since
-    1970; in force from, until before), `subject` and `agency` (numbers of `subjects.names`, `agencies.names`),
-    `period_s` (0: not told)."""
+    1970; in force from, until before), `subject` and `agency` (numbers of `subjects`, `agencies`), `period_s` (0: not
+    told). `ids` has the slots of activation ids."""
 
     def __init__(self) -> None:
-        self.ids: list[str] = []
+        self.ids, self.subjects, self.agencies = Texts(), Texts(), Texts()
         self.devices: list[str] = []
-        self.subjects, self.agencies = Names(), Names()
         self.t_from = np.zeros(16)
         self.t_until = np.zeros(16)
         self.subject = np.zeros(16, np.int32)
         self.agency = np.zeros(16, np.int32)
         self.period_s = np.zeros(16, np.float32)
-        self._slot_of: dict[str, int] = {}
         self._of_device: dict[str, int | list[int]] = {}
         self.shared = 0
         """How many devices have more than one activation; while 0, a device's slot is simply `of_device[...]`."""
@@ -34,7 +31,7 @@ class Activations:
         """Pairs of activations (newer, older) of one device that were found to overlap; the newer start wins."""
 
     def __len__(self) -> int:
-        return len(self._slot_of)
+        return len(self.ids)
 
     @property
     def of_device(self) -> dict[str, Any]:
@@ -43,7 +40,7 @@ class Activations:
 
     def slot(self, activation_id: str) -> int:
         """The slot of `activation_id`, -1: not known."""
-        return self._slot_of.get(activation_id, -1)
+        return self.ids.find(activation_id)
 
     def learn(self, activation: Activation) -> int:
         """Take in `activation`, new or anew; returns its slot.
@@ -55,12 +52,12 @@ class Activations:
         t_until = np.inf if activation.ends_at is None else activation.ends_at.timestamp()
         if t_until < t_from:
             raise Invalid("an activation must not end before it starts", "$.ends_at")
-        slot = self._slot_of.get(activation.activation_id, -1)
+        slot = self.ids.find(activation.activation_id)
         if slot < 0:
             slot = self._new(activation)
         elif self.devices[slot] != activation.device_id:
             raise Invalid("an activation keeps its device; end this one and make another", "$.device_id")
-        elif self.subjects.names[self.subject[slot]] != activation.subject_id:
+        elif self.subjects[self.subject[slot]] != activation.subject_id:
             raise Invalid("an activation keeps its subject; end this one and make another", "$.subject_id")
         self.t_from[slot], self.t_until[slot] = t_from, t_until
         self.agency[slot] = self.agencies.number(activation.agency)
@@ -75,20 +72,18 @@ class Activations:
         slot = len(self.ids)
         if slot == len(self.t_from):
             for name in ("t_from", "t_until", "subject", "agency", "period_s"):
-                column = getattr(self, name)
-                grown = np.zeros(slot + max(slot // 4, 16), column.dtype)
-                grown[:slot] = column
-                setattr(self, name, grown)
-        self.ids.append(activation.activation_id)
+                lengthen(self, name, room(slot, slot + 1))
         device = activation.device_id
         self.subject[slot] = self.subjects.number(activation.subject_id)
-        self._slot_of[activation.activation_id] = slot
+        self.ids.number(activation.activation_id)
         known = self._of_device.get(device)
         if known is None:
             self._of_device[device] = slot
         elif isinstance(known, list):
+            device = self.devices[known[0]]  # one string for all
             known.append(slot)
         else:
+            device = self.devices[known]
             self._of_device[device] = [known, slot]
             self.shared += 1
         self.devices.append(device)
@@ -104,7 +99,7 @@ class Activations:
 
     def end(self, activation_id: str, at: datetime) -> int:
         """Let `activation_id` hold no more from `at` on (its record was withdrawn); its slot, -1: not known."""
-        slot = self._slot_of.get(activation_id, -1)
+        slot = self.ids.find(activation_id)
         if slot >= 0:
             self.t_until[slot] = min(self.t_until[slot], max(at.timestamp(), self.t_from[slot]))
         return slot
@@ -119,27 +114,3 @@ class Activations:
             if self.t_from[slot] <= t < self.t_until[slot]:
                 return slot
         return -1
-
-    def slots_of_subjects(self, subjects: Slots) -> Slots:
-        """The slots of activations of any of `subjects` (numbers)."""
-        return np.flatnonzero(np.isin(self.subject[: len(self.ids)], subjects))
-
-
-class Names:
-    """Texts by number, each once."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._numbers: dict[str, int] = {}
-
-    def number(self, name: str) -> int:
-        """The number of `name`, a new one if it is new."""
-        number = self._numbers.get(name)
-        if number is None:
-            number = self._numbers[name] = len(self.names)
-            self.names.append(name)
-        return number
-
-    def find(self, name: str) -> int:
-        """The number of `name`, -1: not known."""
-        return self._numbers.get(name, -1)

@@ -94,10 +94,10 @@ class Teller:
         incident = Incident(
             incident_id=incident_id,
             type=kind,
-            subject_id=known.subjects.names[known.subject[activation]],
+            subject_id=known.subjects[known.subject[activation]],
             activation_id=known.ids[activation],
             device_id=known.devices[activation],
-            agency=known.agencies.names[known.agency[activation]],
+            agency=known.agencies[known.agency[activation]],
             occurred_at=from_epoch(occurred_s),
             detected_at=from_epoch(detected_s),
             rule_version=self._rule_version,

@@ -91,6 +91,8 @@ class Duties:
 
     def _anywhere(self, activation: int, duty: int, t: float) -> Permit | None:
         reference = self.reference
+        if not reference.leaves.edition:  # nobody has leave: sooner known than whose activation it is
+            return None
         subject_id = self.subject(activation)
         if subject_id not in reference.leaves:
             return None
@@ -102,7 +104,7 @@ class Duties:
     def subject(self, activation: int) -> str:
         """Whose activation it is."""
         known = self.reference.activations
-        return known.subjects.names[int(known.subject[activation])]
+        return known.subjects[known.subject[activation]]
 
     def next_edge(self, activation: int, duty: int, after_s: float) -> Edge | None:
         """The first edge of the duty later than `after_s`."""

@@ -17,7 +17,7 @@ class Edits:
 
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
-        self._caught_up = 0
+        self._caught_up = 0  # also of a core made later: the states it takes back may be older than the edits
         self._granted = np.zeros(0, np.bool_)  # by number of the subject: whether any leave was granted
 
     def catch_up(self, tracked: NDArray[Any], activation: "array[int]", nearby: Nearby) -> None:
@@ -26,8 +26,8 @@ class Edits:
         edits = self._reference.edits
         if self._caught_up == len(edits):
             return
-        kinds = {kind for kind, _ in edits[self._caught_up :]}
-        slots = [slot for kind, slot in edits[self._caught_up :] if kind == "activation"]
+        kinds = edits.kinds(self._caught_up)
+        slots = edits.numbers("activation", self._caught_up)
         self._caught_up = len(edits)
         of_row = np.array(activation, np.int64)
         if kinds == {"activation"}:  # nobody else's duties change
@@ -44,11 +44,11 @@ class Edits:
     def on_leave(self, activations: Numbers) -> NDArray[np.bool_]:
         """Which of `activations` (slots) are of people to whom a leave was granted."""
         known = self._reference.activations
-        names = known.subjects.names
-        if len(self._granted) < len(names):
+        subjects = known.subjects
+        if len(self._granted) < len(subjects):
             leaves, had = self._reference.leaves, len(self._granted)
-            new = np.zeros(len(names) - had, np.bool_)
+            new = np.zeros(len(subjects) - had, np.bool_)
             if leaves.edition:
-                new[:] = [name in leaves for name in names[had:]]
+                new[:] = [subjects[number] in leaves for number in range(had, len(subjects))]
             self._granted = np.append(self._granted, new)
         return np.asarray(self._granted[known.subject[activations]])

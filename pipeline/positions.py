@@ -27,7 +27,7 @@ def answered(record: Record, activations: Activations, last_of: LastOf, now: dat
     except Invalid as why:
         return rejected(record, why, written_at(record, now))
     slot = activations.at(ask.device_id, ask.at.timestamp())
-    is_worn = slot >= 0 and activations.subjects.names[activations.subject[slot]] == ask.subject_id
+    is_worn = slot >= 0 and activations.subjects[activations.subject[slot]] == ask.subject_id
     last = last_of(slot) if is_worn else None
     answer_id = event_id("position-answer", ask.ask_id)
     t, lat, lon, accuracy_m = last or (None, None, None, None)

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from fences.atlas import STAY_IN, Atlas
 from fences.schedule import CompiledSchedule, compile_schedule
 from pipeline.activations import Activations
+from pipeline.editlog import EditLog
 from pipeline.leave import LeaveBook
 from pipeline.outage import Outages
+from pipeline.roster import Roster
 from schemas.message import Invalid, decode
 from schemas.outage import Outage
 from schemas.reference import Activation, Fence, Leave, Subject
@@ -39,8 +41,8 @@ class Reference:
         self.activations = Activations()
         self.leaves = LeaveBook()
         self.outages = Outages()
-        self.edits: list[tuple[str, int]] = []
-        self._own_of: dict[str, list[int]] = {}  # subject_id: duties
+        self.edits = EditLog()
+        self._own_of = Roster()
         self._stay_of: dict[str, list[int]] = {}  # agency: duties to stay in
         self._schedules: dict[int, CompiledSchedule] = {}
         self._wide_agency = np.zeros(16, np.int32)
@@ -94,16 +96,16 @@ class Reference:
             if properties.rule == "stay_in":
                 self._stay_of.setdefault("" if self.open_world else properties.agency, []).append(duty)
         for subject_id in dict.fromkeys(properties.subjects or ()):
-            self._own_of.setdefault(subject_id, []).append(duty)
-        self.edits += [("fence", 2 * one + wide) for one in atlas.edited_since(edition)]
-        self.edits += [("fence", 2 * one + (not wide)) for one in other.edited_since(other_edition)]
+            self._own_of.add(self.activations.subjects.number(subject_id), duty)
+        self.edits.extend(("fence", 2 * one + wide) for one in atlas.edited_since(edition))
+        self.edits.extend(("fence", 2 * one + (not wide)) for one in other.edited_since(other_edition))
         return duty
 
     def _learn_fence(self, key: bytes, value: bytes | None, at: datetime) -> None:
         if value is None:
             for kind, atlas in ((0, self.own), (WIDE, self.wide)):
                 ended = atlas.remove(key.decode(), at.timestamp())
-                self.edits += [("fence", 2 * slot + kind) for slot in ended]
+                self.edits.extend(("fence", 2 * slot + kind) for slot in ended)
             return
         fence = decode(value, Fence)
         if key and key.decode() != fence.properties.fence_id:
@@ -133,14 +135,10 @@ class Reference:
         """The duties that concern an activation wherever it is: fences that name its subject, and those of its agency
         to stay in. Every version, whatever its time."""
         known = self.activations
-        subject_id = known.subjects.names[known.subject[activation]]
-        own = self._own_of.get(subject_id)
+        own = self._own_of.of(int(known.subject[activation]))
         if self.open_world:
-            if own is None:
-                own = list(dict.fromkeys(duty for duties in self._own_of.values() for duty in duties))
-            return own + self._stay_of.get("", [])
-        stay = self._stay_of.get(known.agencies.names[known.agency[activation]])
-        return (own or []) + (stay or [])
+            return (own or self._own_of.all()) + self._stay_of.get("", [])
+        return own + self._stay_of.get(known.agencies[known.agency[activation]], []) if self._stay_of else own
 
     def zones_near(self, agency: Duties, lat: Column, lon: Column, reach_m: Column) -> tuple[Duties, Duties]:
         """All pairs of a place (row number) and a duty to keep out of, of the agency (number, one each), that may be

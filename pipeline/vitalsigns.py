@@ -44,8 +44,8 @@ class VitalSigns:
         return Who(
             known.ids[slot],
             known.devices[slot],
-            known.subjects.names[known.subject[slot]],
-            known.agencies.names[known.agency[slot]],
+            known.subjects[known.subject[slot]],
+            known.agencies[known.agency[slot]],
         )
 
     def observe(self, fixes: FixColumns, rows: Numbers, fresh: NDArray[np.bool_]) -> list[Told]:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.locate import LocateCore
+from pipeline.step import Entry
 from schemas.incident import Rejection
 from schemas.message import encode
 from schemas.reference import Activation, Leave
@@ -278,6 +279,18 @@ def test_an_edit_concerns_devices_that_were_far_from_any_line():
     (opened,) = core.apply(fixes[150:], from_epoch(T0))
     assert opened.message.fence_id == "zone"
     assert at(opened.message) == 2300
+
+
+def test_an_edit_made_while_the_worker_was_away_concerns_the_states_that_it_takes_back():
+    """The state says how far every boundary was; that was before the edit."""
+    before, known = LocateCore(reference(circle("home", 5000.0))), reference(circle("home", 5000.0))
+    fixes = records(walk((0, 0, 0), (3000, 0, 0)))
+    assert before.apply(fixes[:150], from_epoch(T0)) == []
+    known.put_fence(circle("zone", 500.0, "keep_out"), T0 + 2300)
+    after = LocateCore(known)
+    after.restore(Entry(key, value or b"") for key, value in before.changed())
+    (opened,) = after.apply(fixes[150:], from_epoch(T0))
+    assert (opened.message.fence_id, at(opened.message)) == ("zone", 2300)
 
 
 # late
