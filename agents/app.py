@@ -9,6 +9,7 @@ although there is work (`agents.liveness`), or an error that is not the data's a
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -44,6 +45,9 @@ TICK_S = 0.2
 START_PAUSE_S = 1.0
 CHECKPOINT_SHARE = 0.1
 """At most this share of the time goes into checkpoints, however much there is to write."""
+
+COLLECT_AFTER = (20_000, 20, 100)
+"""Objects made until the collector looks at the young; so many times of that until at the older, and the oldest."""
 
 EXIT_FAULT = 70
 EXIT_STALLED = 75
@@ -264,6 +268,10 @@ class Worker:
                 began = time.monotonic()
                 await asyncio.to_thread(agent.warm_up)
                 log.info("warmed up", agent=agent.name, s=round(time.monotonic() - began, 1))
+        # What is loaded now stays, and the state to come holds no cycles: little for the collector to look for.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT_AFTER)
 
     async def _reach_broker(self) -> None:
         """Wait for the broker, and see that the topics are as they must be."""

@@ -248,9 +248,12 @@ class Partitions:
             await self._recover(await self._send(emissions, touched))
 
     async def checkpoint(self) -> None:
-        """Write what has changed since the last checkpoint."""
-        async with self._lock:
-            await self._recover({partition.number for partition in await self._save(self._owned.values())})
+        """Write what has changed since the last checkpoint, one partition after the other: in between, records are
+        judged."""
+        for number in self.numbers:
+            async with self._lock:
+                owned = [self._owned[number]] if number in self._owned else []
+                await self._recover({partition.number for partition in await self._save(owned)})
 
     async def _checkpoint_in_recovery(self, partitions: Sequence[Partition]) -> None:
         await self._save(partitions)

@@ -87,6 +87,11 @@ class Areas:
         """The areas of the device of `row`."""
         return [self._names[code] for code in self.of[row].tolist() if code] if row < len(self.of) else []
 
+    def names_all(self, rows: Rows) -> list[list[str]]:
+        """`names` of each of `rows`."""
+        self._reserve(int(rows.max(initial=-1)))
+        return [[self._names[code] for code in codes if code] for codes in self.of[rows].tolist()]
+
     def pulse(self, source: str, at_s: float, heard_s: NDArray[np.float64], quiet: NDArray[np.bool_]) -> Pulse:
         """The count of a partition. `heard_s` (n,): last hearing of the first n rows, NaN for those not to be counted;
         `quiet` (n,): whether they count as quiet."""

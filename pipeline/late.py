@@ -277,6 +277,8 @@ class LateTracks:
 
     def dump(self, row: int) -> Any:
         """What `load` takes back."""
+        if row not in self._gaps:
+            return []
         return [
             (
                 gap,

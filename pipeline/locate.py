@@ -45,7 +45,8 @@ GRACE_S = 2.0
 """How long after a timer is due it fires, for records that are on their way from the broker."""
 _HALF_MS = 0.0005
 _LAST_S = 253402300799.0  # the end of the year 9999
-RESTORED_AT_ONCE = 10_000
+AT_ONCE = 10_000
+"""So many states are put away or taken back together."""
 
 
 class LocateRules(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -368,7 +369,7 @@ class LocateCore:
     def restore(self, entries: Iterable[Entry]) -> None:
         """Take back changelog entries, many at once."""
         left = iter(entries)
-        while part := list(islice(left, RESTORED_AT_ONCE)):
+        while part := list(islice(left, AT_ONCE)):
             self._restore(part)
 
     def _restore(self, entries: Sequence[Entry]) -> None:
@@ -399,10 +400,15 @@ class LocateCore:
 
     def changed(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Changelog entries that differ from what was last given out."""
-        ids = self.reference.activations.ids
         rows = np.flatnonzero(self._changed)
         self._changed[:] = False
-        concerns, tracked, order = self.judgement.concerns, self.judgement.tracker.dump(rows), self.order.dump(rows)
+        for begin in range(0, len(rows), AT_ONCE):
+            yield from self._dumped(rows[begin : begin + AT_ONCE])
+
+    def _dumped(self, rows: Numbers) -> Iterator[tuple[bytes, bytes | None]]:
+        ids, concerns = self.reference.activations.ids, self.judgement.concerns
+        tracked, order, vitals = self.judgement.tracker.dump(rows), self.order.dump(rows), self.vitals.dump(rows)
+        slots = self.judgement.slots(rows).tolist()
         for n, row in enumerate(rows.tolist()):
             saved = _Saved(
                 tracked[n],
@@ -412,9 +418,9 @@ class LocateCore:
                 self.order.clock_s(row),
                 self.late.dump(row),
                 self.alarms.dump(row),
-                self.vitals.dump(row),
+                vitals[n],
             )
-            yield ids[self.judgement.activation[row]].encode(), _ENCODE(saved)
+            yield ids[slots[n]].encode(), _ENCODE(saved)
 
 
 def _place(one: Told) -> int:

@@ -89,10 +89,14 @@ class Vitals:
         self._silence.listen(rows, since_ms, until_ms, period_s)
         self._begin_pulse(int(since_ms.min()))
 
-    def dump(self, row: int) -> bytes:
-        """What `load` takes back."""
-        names = " ".join(self._areas.names(row)).encode()
-        return self._silence.rows[row].tobytes() + self._health.rows[row].tobytes() + names  # type: ignore[no-any-return]
+    def dump(self, rows: Rows) -> list[bytes]:
+        """What `load` takes back, of rows (n,)."""
+        silence, health_ = self._silence.rows[rows].tobytes(), self._health.rows[rows].tobytes()
+        first, second = hearing.ROW.itemsize, health.ROW.itemsize
+        return [
+            silence[n * first : (n + 1) * first] + health_[n * second : (n + 1) * second] + " ".join(names).encode()
+            for n, names in enumerate(self._areas.names_all(rows))
+        ]
 
     def load(self, rows: Rows, states: Sequence[bytes]) -> None:
         """Take back what `dump` gave, for rows (n,) that were admitted or will be."""

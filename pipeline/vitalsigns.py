@@ -103,10 +103,13 @@ class VitalSigns:
         rows, self._vitals.turned = self._vitals.turned, []
         return emissions, rows
 
-    def dump(self, row: int) -> bytes:
-        """What `load` takes back."""
+    def dump(self, rows: Numbers) -> list[bytes]:
+        """What `load` takes back, of rows (n,); nothing for one that was never heard."""
         self._settle()
-        return self._vitals.dump(row) if row < len(self._admitted) and self._admitted[row] else b""
+        known = rows < len(self._admitted)
+        known[known] = self._admitted[rows[known]]
+        found = iter(self._vitals.dump(rows[known]))
+        return [next(found) if one else b"" for one in known.tolist()]
 
     def load(self, row: int, state: bytes) -> None:
         """Take back what `dump` gave; in bulk, when it is first needed."""

@@ -112,7 +112,7 @@ def test_nothing_is_expected_when_supervision_has_ended() -> None:
 def test_state_survives_being_written() -> None:
     devices, other = vitals(), vitals()
     observe(devices, report(10, battery_pct=3), report(70), carrier="460-00")
-    other.load(np.array([0]), [devices.dump(0)])
+    other.load(np.array([0]), [*devices.dump(np.array([0]))])
     assert wake(devices, 3600) == wake(other, 3600) != []
 
 
