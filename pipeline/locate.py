@@ -277,8 +277,9 @@ class LocateCore:
             self.late.before(part)
             told += self.judgement.judge_round(part)
             told += self.late.after(part)
-        for row in dict.fromkeys(judged.rows.tolist()) if self.judgement.concerns else ():
-            if row in self.judgement.concerns or row in self._due:
+        if self.judgement.concerns or self._due:
+            mine = set(judged.rows.tolist())
+            for row in (self.judgement.concerns.keys() & mine) | (self._due.keys() & mine):
                 self._schedule(row)
         return told
 
