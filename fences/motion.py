@@ -27,7 +27,7 @@ from numba import njit
 HYPOTHESES = 5
 CHILDREN = 5 * HYPOTHESES + 2
 """Most ways to go on that are weighed at one fix."""
-REST, WALK, DRIVE = 0, 1, 2
+REST, WALK, DRIVE, DRIFT = 0, 1, 2, 3
 PX, VX, UX, PY, VY, UY, PPP, PPV, PPU, PVV, PVU, PUU, OX, OY = range(14)
 """Columns of a hypothesis: means of the east axis and the north axis, shared covariance, offset of the last throw."""
 
@@ -93,8 +93,9 @@ def _metres_per_degree(lat: float) -> tuple[float, float]:
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def _predict(h: Any, mode: int, to: int, dt: float, p: Any, out: Any) -> None:
-    """`h` continued for `dt` seconds from `mode` to the mode `to`, into `out`; the drift included."""
+def _predict(h: Any, mode: int, to: int, dt: float, p: Any, fades: Any, out: Any) -> None:
+    """`h` continued for `dt` seconds from `mode` to the mode `to`, into `out`; the drift included. `fades`: as of
+    `_fading`."""
     for k in range(14):
         out[k] = h[k]
     if to == REST:
@@ -111,7 +112,7 @@ def _predict(h: Any, mode: int, to: int, dt: float, p: Any, out: Any) -> None:
         sigma, tau = (p[WALK_MPS], p[WALK_S]) if to == WALK else (p[DRIVE_MPS], p[DRIVE_S])
         s2 = sigma * sigma
         if mode == to:
-            f = math.exp(-dt / tau)
+            f = fades[to]
             g = tau * (1.0 - f)
             out[PX] += g * h[VX]
             out[PY] += g * h[VY]
@@ -129,7 +130,7 @@ def _predict(h: Any, mode: int, to: int, dt: float, p: Any, out: Any) -> None:
             out[PVV] = s2
             out[PPV] = s2 * run / 2.0
             out[PPP] += s2 * run * dt / 3.0
-    keep = math.exp(-dt / p[MEMORY_S])
+    keep = fades[DRIFT]
     out[UX] *= keep
     out[UY] *= keep
     out[PPU] *= keep
@@ -244,6 +245,13 @@ def _switching(dt: float, p: Any, out: Any) -> None:
 
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _fading(dt: float, p: Any, out: Any) -> None:
+    """What share of the velocity of each mode, and of the drift, is left `dt` seconds later."""
+    out[WALK], out[DRIVE] = math.exp(-dt / p[WALK_S]), math.exp(-dt / p[DRIVE_S])
+    out[DRIFT] = math.exp(-dt / p[MEMORY_S])
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
 def _merged(a: Any, wa: float, b: Any, wb: float) -> None:
     """Let `a` say what `a` and `b` say together (moments kept)."""
     share = wb / (wa + wb)
@@ -292,6 +300,7 @@ def advance(
     kept_mode = np.empty(HYPOTHESES, np.int64)
     kept_bits = np.empty(HYPOTHESES, np.int64)
     switch = np.empty((3, 3))
+    fades = np.zeros(4)
     switch_dt = -1.0
     for i in range(len(rows)):
         r = rows[i]
@@ -314,6 +323,7 @@ def advance(
             dt = max(t[i] - s.t[r], 1e-3)
             if dt != switch_dt:
                 _switching(dt, p, switch)
+                _fading(dt, p, fades)
                 switch_dt = dt
             n = 0
             total = 0.0
@@ -323,7 +333,7 @@ def advance(
                     if prior < 1e-6:
                         continue
                     h = children[n]
-                    _predict(s.hyp[r, k], s.mode[r, k], to, dt, p, h)
+                    _predict(s.hyp[r, k], s.mode[r, k], to, dt, p, fades, h)
                     child_mode[n], child_of[n] = to, k
                     spread = h[PPP] + 2.0 * c * h[PPU] + c * c * h[PUU] + jitter2
                     ex, ey = x - h[PX] - c * h[UX], y - h[PY] - c * h[UY]
