@@ -295,6 +295,7 @@ def advance(
     child_w = np.empty(2 * CHILDREN)
     child_mode = np.empty(CHILDREN, np.int64)
     child_of = np.empty(CHILDREN, np.int64)
+    chosen = np.empty(14)
     kept = np.empty((HYPOTHESES, 14))
     kept_w = np.empty(HYPOTHESES)
     kept_mode = np.empty(HYPOTHESES, np.int64)
@@ -402,6 +403,7 @@ def advance(
                     )
                     s.worth[r] = min(max(s.worth[r] * math.exp(step), 0.3), 12.0)
             # keep the heaviest; what says the same is one
+            h = chosen
             m = 0
             kept_total = 0.0
             for _ in range(HYPOTHESES * 4):
@@ -414,15 +416,13 @@ def advance(
                     break
                 child_w[best] = -1.0
                 bad = best & 1
-                h = children[best >> 1]
+                h[:] = children[best >> 1]  # the good and the thrown are both made of it
                 k = child_of[best >> 1]
                 mode = child_mode[best >> 1]
                 bits = ((s.thrown[r, k] << 1) | bad) & 0xFFFF
                 if bad:
-                    h = h.copy() if child_w[best - 1] >= 0.0 else h
                     h[OX], h[OY] = x - h[PX], y - h[PY]
                 else:
-                    h = h.copy() if child_w[best + 1] >= 0.0 else h
                     _update(h, x, y, c, jitter2)
                 twin = -1
                 for j in range(m):
