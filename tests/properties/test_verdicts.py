@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from schemas.message import encode
@@ -41,7 +41,9 @@ def said(fixes, **how):
 @example(46, [1] * 400)
 def test_batches_change_nothing(seed, sizes):
     fixes = a_day(seed)
-    assert said(fixes, sizes=sizes) == said(fixes) != []
+    whole = said(fixes)
+    assume(whole)  # there are days on which nobody comes near a boundary
+    assert said(fixes, sizes=sizes) == whole
 
 
 @settings(max_examples=10, deadline=None)
@@ -61,7 +63,9 @@ def test_batches_change_nothing_of_what_comes_much_later_than_the_rest(seed, siz
     held = fixes[start : start + rng.randrange(15, 40)]
     after = start + len(held) + rng.randrange(1, 10)
     mixed = fixes[:start] + fixes[start + len(held) : after] + held + fixes[after:]
-    assert said(mixed, sizes=sizes) == said(mixed) != []
+    whole = said(mixed)
+    assume(whole)
+    assert said(mixed, sizes=sizes) == whole
 
 
 @settings(max_examples=10, deadline=None)
