@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fences import motion
 from fences.evidence import VerdictRule, crossing_time
+from fences.room import lengthen
 from fences.tracker import MotionModel, Sightings, Tracker
 from pipeline.breaches import Ground, Teller
 from pipeline.duties import NEVER, STALE_S, Breach, Concern, Duties
@@ -118,7 +119,7 @@ class Judgement:
         """Have at least `count` rows."""
         self.tracker.reserve(count)
         if len(self._stamp) < len(self.tracker.rows):
-            self._stamp = np.zeros(len(self.tracker.rows), np.int32)
+            lengthen(self, "_stamp", len(self.tracker.rows))
             self.nearby.reserve(len(self.tracker.rows))
 
     def slots(self, rows: Numbers) -> Numbers:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fences.atlas import STAY_IN
 from fences.nearest import Outlines, signed_m
 from fences.plane import reach_deg
-from fences.room import lengthen
+from fences.room import lengthen, zeros
 from fences.tracker import Sightings
 from pipeline.reference import Reference
 
@@ -266,7 +266,7 @@ class Nearby:
         self._count[these] = 0
         if self._end + len(duty) > len(self._pool):
             kept = int(self._count.sum(dtype=np.int64)) + len(duty)
-            pool = np.zeros(kept + kept // 4 + 1024, np.int32)
+            pool = zeros((kept + kept // 4 + 1024,), np.int32)
             self._end = _gather(self._first, self._count, self._pool, pool)
             self._pool = pool
         self._pool[self._end : self._end + len(duty)] = duty

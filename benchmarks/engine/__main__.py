@@ -5,7 +5,6 @@ apart, at several numbers of fences and of fences near a place; and memory per d
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import click
 import numpy as np
 
+from benchmarks.engine.feed import measured
 from benchmarks.engine.stages import REST, timed
 from benchmarks.engine.town import build
 from benchmarks.machine import machine
@@ -104,53 +104,11 @@ def stages(fences: int, devices: int, rounds: int, warm: int, moving: float) -> 
 
 
 def memory(devices: int) -> dict[str, Any]:
-    """Memory of a core with so many devices, measured in a process of its own."""
+    """Memory of a core with so many devices, measured in a process of its own (`benchmarks.engine.feed`)."""
     out = subprocess.run(
         [sys.executable, "-m", "benchmarks.engine", "--memory-of", str(devices)], check=True, capture_output=True
     )
     return dict(json.loads(out.stdout))
-
-
-def _memory_here(devices: int) -> dict[str, Any]:
-    before = _resident()
-    town = build(1000, devices)
-    core = LocateCore(town.reference)
-    known = _resident()
-    start = time.process_time()
-    for _ in range(5):
-        t, lat, lon = town.report()
-        for first in range(0, devices, FRAME * FRAMES):
-            part = slice(first, first + FRAME * FRAMES)
-            batch = _some(town.devices[part], t[part], lat[part], lon[part])
-            core.apply(batch, from_epoch(0))
-    after = _resident()
-    return {
-        "devices": devices,
-        "reference_mb": round((known - before) / 1e6),
-        "state_mb": round((after - known) / 1e6),
-        "total_mb": round((after - before) / 1e6),
-        "bytes_per_device": round((after - before) / devices),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
-        "seconds": round(time.process_time() - start, 1),
-    }
-
-
-def _some(names: list[str], t: Any, lat: Any, lon: Any) -> list[Record]:
-    millis = np.floor(t * 1000).astype("int64").astype("datetime64[ms]").astype(str).tolist()
-    rows = zip(names, millis, lat.tolist(), lon.tolist(), strict=True)
-    fixes = [
-        f'{{"device_id":"{name}","fix_time":"{at}Z","lat":{a:.7f},"lon":{o:.7f},"accuracy_m":8.5}}'
-        for name, at, a, o in rows
-    ]
-    return [
-        Record("fixes", 0, n, b"", ("[" + ",".join(fixes[n : n + FRAME]) + "]").encode(), 0.0)
-        for n in range(0, len(fixes), FRAME)
-    ]
-
-
-def _resident() -> int:
-    with open("/proc/self/statm") as file:  # noqa: PTH123
-        return int(file.read().split()[1]) * resource.getpagesize()
 
 
 @click.command()
@@ -159,7 +117,7 @@ def _resident() -> int:
 def main(quick: bool, memory_of: int | None) -> None:
     """Measure the engine."""
     if memory_of:
-        print(json.dumps(_memory_here(memory_of)))
+        print(json.dumps(measured(memory_of)))
         return
     devices, rounds, warm = (10_000, 6, 12) if quick else (30_000, 7, 12)
     report = {

@@ -6,6 +6,7 @@ Half of the fences are homes (circles of 500 m, each naming the people who live 
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,9 +33,11 @@ Column = NDArray[np.float64]
 
 @dataclass
 class Town:
-    """`reference` knows all; the rest is where people are, in metres from the middle."""
+    """`reference` knows all once it is built; `fences` and `activations` are what it is told. The rest is where people
+    are, in metres from the middle."""
 
     reference: Reference
+    fences: list[Fence]
     devices: list[str]
     home: Column
     speed: Column
@@ -42,6 +45,12 @@ class Town:
     rng: np.random.Generator
     drift: Column
     step: int = 0
+
+    def activations(self) -> Iterator[Activation]:
+        """Who wears each device."""
+        for n, name in enumerate(self.devices):
+            yield Activation(activation_id=f"a-{n:07d}", device_id=name, subject_id=f"s-{n:07d}", order_id="o",
+                             agency="a", starts_at=from_epoch(T0 - 86400), expected_period_s=PERIOD_S)  # fmt: skip
 
     def report(self) -> tuple[Column, Column, Column]:
         """(t, lat, lon) of the next fix of every device, spread over the period."""
@@ -60,6 +69,16 @@ class Town:
 def build(fences: int, devices: int, dense: float = 1.0, moving: float = 0.15, seed: int = 5) -> Town:
     """A town with so many fences and devices; `dense` times as many fences near a place. `moving`: the share of people
     who go out and back all the time, past their home's fence and through zones."""
+    town = plan(fences, devices, dense, moving, seed)
+    for fence in town.fences:
+        town.reference.put_fence(fence)
+    for activation in town.activations():
+        town.reference.activations.learn(activation)
+    return town
+
+
+def plan(fences: int, devices: int, dense: float = 1.0, moving: float = 0.15, seed: int = 5) -> Town:
+    """As `build`, but its reference was told nothing yet."""
     rng = np.random.default_rng(seed)
     side = math.sqrt(fences / PER_KM2 / dense) * 1000
     middle = rng.uniform(-side / 2, side / 2, (fences, 2))
@@ -76,20 +95,16 @@ def build(fences: int, devices: int, dense: float = 1.0, moving: float = 0.15, s
         turn = rng.uniform(0, 2 * math.pi, len(bad))
         home[bad] = middle[lives[bad]] + np.stack([np.cos(turn), np.sin(turn)], axis=1) * radius[bad, None]
     names = [f"bracelet-{n:07d}" for n in range(devices)]
-    known = Reference()
     who: dict[int, list[str]] = {}
     for n, house in enumerate(lives.tolist()):
         who.setdefault(house, []).append(f"s-{n:07d}")
-    for n in range(fences):
-        known.put_fence(_home(n, middle[n], who.get(n, ["nobody"])) if n < homes else _zone(n, middle[n], rng))
-    for n, name in enumerate(names):
-        known.activations.learn(
-            Activation(activation_id=f"a-{n:07d}", device_id=name, subject_id=f"s-{n:07d}", order_id="o", agency="a",
-                       starts_at=from_epoch(T0 - 86400), expected_period_s=PERIOD_S)
-        )  # fmt: skip
+    drawn = [
+        _home(n, middle[n], who.get(n, ["nobody"])) if n < homes else _zone(n, middle[n], rng) for n in range(fences)
+    ]
     kind = rng.uniform(0, 1, devices)
     speed = np.where(kind >= moving, 0.0, np.where(kind < moving * WALKING, 1.3, 12.0))
-    return Town(known, names, home, speed, rng.uniform(0, 2 * math.pi, devices), rng, rng.normal(0, 6.0, (devices, 2)))
+    heading = rng.uniform(0, 2 * math.pi, devices)
+    return Town(Reference(), drawn, names, home, speed, heading, rng, rng.normal(0, 6.0, (devices, 2)))
 
 
 def _degrees(place: Column) -> list[float]:

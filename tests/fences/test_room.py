@@ -6,24 +6,25 @@ import numpy as np
 import pytest
 
 from fences import motion
-from fences.room import LEAST, MOST, lengthen, room
+from fences.room import AHEAD, LARGE, LEAST, MOST, lengthen, room, zeros
 from fences.tracker import Tracker
 
 
 @pytest.mark.parametrize("viewed", [False, True])
-def test_a_longer_column_says_the_same_and_is_empty_after_it(viewed: bool) -> None:
-    """A view that is left costs a copy, and still shows what it showed."""
-    had = np.arange(300_000, dtype=np.int32).reshape(-1, 2)
-    holder = SimpleNamespace(column=had.copy())
+@pytest.mark.parametrize("rows", [100, LARGE // 8 - 20, LARGE // 4, AHEAD // 8 - 20])
+def test_a_longer_column_says_the_same_and_is_empty_after_it(viewed: bool, rows: int) -> None:
+    """A view that is left still shows what it showed."""
+    had = np.arange(2 * rows, dtype=np.int32).reshape(-1, 2)
+    holder = SimpleNamespace(column=zeros(had.shape, had.dtype))
+    holder.column[:] = had
     view = holder.column[:3] if viewed else None
-    lengthen(holder, "column", 200_000, -7)
-    assert holder.column.dtype == np.int32
-    assert np.array_equal(holder.column[:150_000], had)
-    assert (holder.column[150_000:] == -7).all()
-    assert holder.column.shape == (200_000, 2)
-    if view is not None:
-        holder.column[0] = 99
-        assert np.array_equal(view, had[:3])
+    for longer in (rows + 1, rows + 50, 3 * rows):
+        lengthen(holder, "column", longer, -7)
+        assert holder.column.dtype == np.int32
+        assert holder.column.shape == (longer, 2)
+        assert np.array_equal(holder.column[:rows], had)
+        assert (holder.column[rows:] == -7).all()
+        assert view is None or np.array_equal(view, had[:3])
 
 
 def test_a_column_without_rows_gets_empty_ones() -> None:
