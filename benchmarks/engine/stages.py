@@ -59,7 +59,7 @@ def timed(core: LocateCore) -> Iterator[Stages]:
         (core, "_who", "who wears the device"),
         (core.vitals, "observe", "battery, silence, clock"),
         (core.alarms, "tell", "alarms"),
-        (core.order, "sort", "order"),
+        (core.order, "admit", "order"),
         (judgement.tracker, "advance", "the filter: where, how sure"),
         (judgement, "_pairs", "which fences, how deep, what chance"),
         (judgement, "_consider", "breaches: begin, weigh, end, tell"),

@@ -11,6 +11,8 @@ by the engine's own clock (`benchmarks.engine.stages`), on the same town of fenc
 import asyncio
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,23 @@ async def _feed(port: int, token: str, frames: list[bytes], rate: float, seconds
     }
 
 
+async def _measured(
+    broker: str, feed: Callable[[], Awaitable[dict[str, Any]]], pids: dict[str, int]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, float]]:
+    """What the feed tells; the latencies and the processor time after it has settled.
+
+    Without a pause in between: a device's first fix after one is held back, because others may be on their way.
+    """
+    feeding = asyncio.ensure_future(feed())
+    await asyncio.sleep(SETTLE_S)
+    since = await ends(broker, "incidents")
+    before = {part: cpu_s(pid) for part, pid in pids.items()}
+    sent = await feeding
+    spent = {part: cpu_s(pid) - before[part] for part, pid in pids.items()}
+    await _caught_up(broker)
+    return sent, await latencies(broker, "incidents", since), spent
+
+
 @click.command()
 @click.option("--rate", default=5_000.0, show_default=True, help="Fixes a second.")
 @click.option("--seconds", default=30.0, show_default=True)
@@ -88,24 +107,17 @@ def main(rate: float, seconds: float) -> None:
                 port = int(site.url.rpartition(":")[2])
                 frames = [frame for lap in laps(scene, scene.devices) for _, frame, _ in lap]
                 asyncio.run(ready_s(health_port))
-                settling = uvloop.run(_feed(port, token, frames, rate, SETTLE_S))
-                uvloop.run(_caught_up(broker))
-                since = asyncio.run(ends(broker, "incidents"))
                 pids = {"gateway": site.process.pid, "broker": kafka.pid, "worker": worker.pid}
-                before = {part: cpu_s(pid) for part, pid in pids.items()}
-                sent = uvloop.run(_feed(port, token, frames, rate, seconds))
-                uvloop.run(_caught_up(broker))
-                spent = {part: cpu_s(pid) - before[part] for part, pid in pids.items()}
-                found = asyncio.run(latencies(broker, "incidents", since))
+                feed = partial(_feed, port, token, frames, rate, SETTLE_S + seconds)
+                sent, found, spent = uvloop.run(_measured(broker, feed, pids))
         finally:
             kafka.stop()
-    fixes = 100 * sum(sent["statuses"].values())
+    fixes = 100 * sum(sent["statuses"].values()) * seconds / (SETTLE_S + seconds)
     report = {
         "benchmark": "latency",
         "machine": machine(),
         "scene": scene._asdict(),
         "seconds": seconds,
-        "settling": settling,
         "sent": sent,
         "gateway_to_incident": found,
         "cpu_us_per_fix": {part: round(value / fixes * 1e6, 2) for part, value in spent.items()},
