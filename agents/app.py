@@ -78,6 +78,8 @@ def build_app(settings: Settings, agents: Sequence[Agent]) -> App:
         datadir=f"{settings.data_dir}/faust",
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=4 * 1024 * 1024,
+        # A worker with a name is given its partitions back at once; nameless, when the dead one's session has ended.
+        consumer_group_instance_id=settings.worker_instance or None,
         broker_session_timeout=session_s,
         broker_heartbeat_interval=session_s / 3,
         broker_rebalance_timeout=session_s * 1.5,

@@ -17,6 +17,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     replication: int = 1
     data_dir: str = ".fenceline"
     mqtt_url: str = ""
+    worker_instance: str = ""
     worker_session_timeout_s: float = 10.0
     worker_checkpoint_s: float = 2.0
     worker_stalled_s: float = 60.0

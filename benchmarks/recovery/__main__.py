@@ -2,7 +2,8 @@
 
 On Apache Kafka, for each number of devices: a worker learns all and judges reports of each; its memory; then kill -9,
 new reports, and a new worker: how long from its start until it has its state back and has judged what came meanwhile
-(its health page says so, asked four times a second).
+(its health page says so, asked four times a second). The workers have names (`FENCELINE_WORKER_INSTANCE`); nameless, the
+new one waits for the end of the dead one's session first, 10 s.
 
 Then two workers share `--moving` devices that report all the time; one is killed, and one is restarted as in a rolling
 update. The pause is the longest time for which the committed offset of any partition stood still.
@@ -40,9 +41,10 @@ LAPS = 3
 MOVING_RATE = 10_000.0
 
 
-def worker_at(port: int) -> Contender:
-    """Our worker, with its health page at `port`."""
-    command = [sys.executable, "-m", "fenceline", "worker", "--agents", "locate", "--health-port", str(port)]
+def worker_at(port: int, name: str = "") -> Contender:
+    """Our worker called `name`, with its health page at `port`."""
+    command = ["env", f"FENCELINE_WORKER_INSTANCE={name}"] if name else []
+    command += [sys.executable, "-m", "fenceline", "worker", "--agents", "locate", "--health-port", str(port)]
     return Contender("fenceline", "full verdict", GROUP, "incidents", True, lambda _: command)
 
 
@@ -103,7 +105,7 @@ async def _saved(broker: str) -> None:
 async def _killed(folder: Path, broker: str, devices: int) -> dict[str, Any]:
     scene = Scene(devices, FENCES, 8, PARTITIONS)
     port = free_port()
-    contender = worker_at(port)
+    contender = worker_at(port, "one")
     start = Start(broker, folder / "fences.geojson", TOPIC, folder)
     await prepare(broker, contender, scene, start.fences)
     found: dict[str, Any] = {"devices": devices}
@@ -159,7 +161,7 @@ async def _moved(folder: Path, broker: str, devices: int) -> dict[str, Any]:
     await prepare(broker, worker_at(ports[0]), scene, starts[0].fences)
     found: dict[str, Any] = {"devices": devices, "offered_fixes_per_s": MOVING_RATE, "session_timeout_s": 10.0}
     producers: list[subprocess.Popen[str]] = []
-    with running(worker_at(ports[0]), starts[0]), running(worker_at(ports[1]), starts[1]) as two:
+    with running(worker_at(ports[0], "one"), starts[0]), running(worker_at(ports[1], "two"), starts[1]) as two:
         await asyncio.gather(ready_s(ports[0]), ready_s(ports[1]))
         async with Watch(broker, GROUP, TOPIC, PARTITIONS) as watch:
             for lap in islice(laps(scene, devices), LAPS):
@@ -172,10 +174,11 @@ async def _moved(folder: Path, broker: str, devices: int) -> dict[str, Any]:
             two.kill()
             two.wait()
             found["crash"] = await _pause(broker, 32)
-            with running(worker_at(ports[2]), starts[2]) as three:
+            with running(worker_at(ports[2], "three"), starts[2]) as three:
                 found["one_more_worker"] = await _pause(broker, 20)
                 three.send_signal(signal.SIGTERM)
-                with running(worker_at(ports[3]), starts[3]):
+                three.wait()
+                with running(worker_at(ports[3], "three"), starts[3]):
                     found["rolling_restart"] = await _pause(broker, 22)
         finally:
             for producer in producers:

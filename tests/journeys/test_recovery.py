@@ -255,6 +255,26 @@ async def test_one_worker_becomes_three_and_one_again_in_the_middle_of_a_stream(
         crew.kill()
 
 
+async def test_a_worker_with_a_name_has_its_partitions_back_before_its_dead_session_ends(
+    kafka: ApacheKafka, scene: Scene, tmp_path: Path
+) -> None:
+    """Nameless, its successor would wait for the end of the session: longer than a test waits for one to be ready."""
+    session = {"worker_session_timeout_s": "280", "worker_instance": "worker-0"}
+    worker = WorkerProcess(kafka.bootstrap, tmp_path, scene.command, **session)
+    worker.start()
+    try:
+        await asyncio.to_thread(worker.wait_ready)
+        async with stream(kafka.bootstrap, scene, seed=11):
+            for _ in range(2):
+                await asyncio.sleep(2)
+                worker.kill()
+                worker.start()
+                await asyncio.to_thread(worker.wait_ready)
+        assert await assert_as_if_undisturbed(kafka.bootstrap, scene.agent)
+    finally:
+        worker.kill()
+
+
 async def test_a_worker_that_was_frozen_beyond_its_session_says_nothing_twice(
     kafka: ApacheKafka, scene: Scene, crew: Crew
 ) -> None:
