@@ -153,7 +153,7 @@ class Judgement:
         last = self._stamp[of.rows] == np.arange(len(of.rows))
         for j in self._remarkable(of.rows, stirred):
             told += self._consider(j, of, seen, pairs, last=bool(last[j]))
-        told += [Told(int(of.place[j]), one) for j, one in passages(self, of, seen, best)]
+        told += [Told(int(of.place[j]), one) for j, one in passages(self, of, seen, best, pairs.clear_m)]
         self._settle(of, seen, best, pairs, last)
         return told
 

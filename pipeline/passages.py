@@ -7,9 +7,10 @@ straight one.
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from fences import motion, plane
@@ -30,33 +31,69 @@ BESIDE = 0.08
 SURE = 0.75
 
 
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _rough_m(lat0: float, lon0: float, lat1: float, lon1: float) -> float:
+    east = ((lon1 - lon0 + 180.0) % 360.0 - 180.0) * math.cos(math.radians(lat0))
+    return 111_500.0 * math.hypot(lat1 - lat0, east)
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _find_ways(
+    rows: Any, t: Any, lat: Any, lon: Any, there_lat: Any, there_lon: Any, weight: Any, thrown: Any, best: Any,
+    clear_m: Any, count: Any, ring_t: Any, ring_lat: Any, ring_lon: Any, at: Any, start: Any,
+) -> int:  # fmt: skip
+    """Sightings (m,) at which a way ends that may have led through a zone, into `at`, and where it began into `start`
+    (m, 3): t, lat, lon; how many.
+
+    The fix before each is the one before it in the ring of its row, which may hold later ones of the batch, too.
+    """
+    n = 0
+    for j in range(len(rows)):
+        k, r = best[j], rows[j]
+        if thrown[j, k] & 3 or weight[j, k] <= 0.5:
+            continue
+        newest = int(count[r]) - 1
+        oldest = max(newest - motion.RING + 1, 0)
+        while newest > oldest and ring_t[r, newest % motion.RING] != t[j]:
+            newest -= 1
+        if newest <= oldest:
+            continue
+        before = (newest - 1) % motion.RING
+        t0, lat0, lon0 = ring_t[r, before], ring_lat[r, before] / 1e7, ring_lon[r, before] / 1e7
+        if not 0.0 < t[j] - t0 <= LONGEST_S:
+            continue
+        # Who is farther from every boundary than the way is long went through none, on this way.
+        beside = max(
+            _rough_m(lat[j], lon[j], there_lat[j, k], there_lon[j, k]),
+            _rough_m(lat[j], lon[j], there_lat[j, 0], there_lon[j, 0]),
+        )
+        if 1.05 * (beside + _rough_m(lat0, lon0, lat[j], lon[j])) + 1.0 < clear_m[j]:
+            continue
+        at[n] = j
+        start[n, 0], start[n, 1], start[n, 2] = t0, lat0, lon0
+        n += 1
+    return n
+
+
 def passages(
-    judgement: "Judgement", of: "Judged", seen: Sightings, best: NDArray[np.int64]
+    judgement: "Judgement", of: "Judged", seen: Sightings, best: NDArray[np.int64], clear_m: Column
 ) -> Iterator[tuple[int, Emission]]:
     """(place among the sightings, `passage` incident) of ways that end at sightings; `best`: their heaviest
-    hypotheses."""
-    reference, tracker = judgement.reference, judgement.tracker
+    hypotheses; `clear_m`: how far these are from every boundary."""
+    reference, ring = judgement.reference, judgement.tracker.rows
     if not reference.has_zones:
         return
-    rows, ring = of.rows, tracker.rows
-    each = np.arange(len(rows))
-    believed = (seen.thrown[each, best] & 3 == 0) & (seen.weight[each, best] > 0.5)
-    # the fix before each, from what is remembered of the row
-    ends = np.flatnonzero(np.append(rows[1:] != rows[:-1], True))
-    back = ends[np.searchsorted(ends, each)] - each + 1
-    count = ring["count"][rows].astype(np.int64)
-    believed &= (back < motion.RING) & (count > back)
-    those = np.flatnonzero(believed)
-    if not len(those):
+    those, start_of = np.empty(len(of.rows), np.int64), np.empty((len(of.rows), 3))
+    count = _find_ways(
+        of.rows, of.t, of.lat, of.lon, seen.lat, seen.lon, seen.weight, seen.thrown, best, clear_m,
+        ring["count"], ring["ring_t"], ring["ring_lat"], ring["ring_lon"], those, start_of,
+    )  # fmt: skip
+    if not count:
         return
-    place = (count[those] - 1 - back[those]) % motion.RING
-    t0 = ring["ring_t"][rows[those], place]
-    soon = (of.t[those] - t0 <= LONGEST_S) & (of.t[those] > t0)
-    those, t0, place = those[soon], t0[soon], place[soon]
-    lat0 = ring["ring_lat"][rows[those], place] / 1e7
-    lon0 = ring["ring_lon"][rows[those], place] / 1e7
+    those = those[:count]
+    t0, lat0, lon0 = start_of[:count].T.copy()
     lat1, lon1 = of.lat[those], of.lon[those]
-    pairs = _zones_on(judgement, rows[those], lat0, lon0, lat1, lon1)
+    pairs = _zones_on(judgement, of.rows[those], lat0, lon0, lat1, lon1)
     if not pairs:
         return
     # A boundary lies between two places outside only if both are nearer to it than they are to each other.
@@ -68,7 +105,7 @@ def passages(
     for n, one in pairs:
         j = int(those[n])
         emission = _passage(
-            judgement, int(rows[j]), one, (float(t0[n]), float(lat0[n]), float(lon0[n])),
+            judgement, int(of.rows[j]), one, (float(t0[n]), float(lat0[n]), float(lon0[n])),
             (float(of.t[j]), float(lat1[n]), float(lon1[n])), float(seen.sigma_m[j, best[j]]), float(of.settled_s[j]),
         )  # fmt: skip
         if emission is not None:

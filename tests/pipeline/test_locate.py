@@ -127,6 +127,14 @@ def test_a_zone_between_two_fixes_is_a_passage_with_its_times():
     assert passage.evidence["inside_s"] == pytest.approx(6, abs=0.5)
 
 
+def test_passages_of_devices_that_take_turns_in_a_batch_are_all_seen():
+    legs = ((0, 0, 0), (300, 0, 0), (420, 2400, 0), (900, 2400, 0))
+    known = reference(circle("strip", 60.0, "keep_out", 900.0), devices=("d1", "d2"))
+    turns = [walk(*legs, period_s=30, device=device) for device in ("d1", "d2")]
+    passed = verdicts(run([one for both in zip(*turns, strict=True) for one in both], known))
+    assert [(one.type, one.device_id) for one in passed] == [("passage", "d1"), ("passage", "d2")]
+
+
 def test_state_belongs_to_the_activation_and_a_device_brings_nothing_with_it():
     known = reference(HOME, ends_at=from_epoch(T0 + 1000))
     after = Activation(activation_id="a-2", device_id="d1", subject_id="s-2", order_id="o", agency="default",
