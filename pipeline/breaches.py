@@ -11,7 +11,7 @@ from pipeline.reference import Reference
 from pipeline.step import Emission
 from schemas.ids import event_id
 from schemas.incident import Incident, IncidentType
-from schemas.times import from_epoch
+from schemas.times import from_epoch, written
 
 Column = NDArray[np.float64]
 INCIDENTS = "incidents"
@@ -66,7 +66,7 @@ class Teller:
         occurred_s = max(occurred_s, breach.occurred_s)
         evidence: dict[str, Any] = {} if ground is None else self._evidence(concern, ground, occurred_s)
         evidence["rule"] = self._reference.fence(concern.duty).properties.rule
-        evidence["opened_at"] = str(from_epoch(breach.occurred_s))
+        evidence["opened_at"] = written(breach.occurred_s)
         evidence["max_distance_m"] = round(breach.deepest_m, 1)
         if reason:
             evidence["reason"] = reason
@@ -114,7 +114,7 @@ class Teller:
         for t, lat, lon, accuracy_m, depth_m, thrown in zip(*columns, strict=True):
             distance_m = round(depth_m if stay_in else -depth_m, 1)
             one: dict[str, Any] = {
-                "fix_time": str(from_epoch(t)),
+                "fix_time": written(t),
                 "lat": round(lat, 7),
                 "lon": round(lon, 7),
                 "distance_m": distance_m,

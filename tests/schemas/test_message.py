@@ -12,7 +12,7 @@ from schemas.ids import event_id
 from schemas.incident import Incident
 from schemas.message import Invalid, decode, encode, to_builtins
 from schemas.reference import Fence
-from schemas.times import Instant, from_epoch, instant, parse
+from schemas.times import Instant, from_epoch, instant, parse, written
 
 GOOD = {"device_id": "d1", "fix_time": "2026-11-23T09:30:00.125Z", "lat": 30.25, "lon": 120.15}
 
@@ -116,6 +116,7 @@ def test_a_written_time_reads_back_the_same(moment: datetime) -> None:
     assert parse(str(at)) == at
     assert timedelta(0) <= moment - at < timedelta(milliseconds=1)
     assert from_epoch(at.timestamp()) == at
+    assert written(at.timestamp()) == str(at)
 
 
 def test_a_message_reads_back_as_it_was_written() -> None:
