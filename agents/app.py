@@ -194,8 +194,7 @@ class Worker:
             for name, partitions in self._partitions.items()
         }
         log.info("assigned", partitions={name: sorted(given) for name, given in numbers.items()})
-        await self._cover(set().union(*numbers.values()))
-        await asyncio.gather(*(self._partitions[name].assign(given) for name, given in numbers.items()))
+        await asyncio.gather(*(self._partitions[name].assign(given, self._cover) for name, given in numbers.items()))
 
     async def _cover(self, numbers: set[int]) -> None:
         while True:

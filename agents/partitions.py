@@ -19,7 +19,7 @@ import asyncio
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +40,8 @@ from schemas.times import instant
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+GROUP_RECORDS = 200_000
+"""So many records of the changelog are read before what they are about is judged."""
 
 
 ReadUntil = Callable[[str, int, int], float]
@@ -50,6 +52,14 @@ ReadUntil = Callable[[str, int, int], float]
 def always_at_its_end(topic: str, partition: int, position: int) -> float:  # noqa: ARG001
     """For a log that nobody else writes to."""
     return math.inf
+
+
+Prepare = Callable[[set[int]], Awaitable[None]]
+"""Know all that must be known to judge partitions."""
+
+
+async def _prepared(numbers: set[int]) -> None:
+    """Nothing needs to be known."""
 
 
 class Partitions:
@@ -101,8 +111,11 @@ class Partitions:
             for topic, offset in partition.positions.items()
         }
 
-    async def assign(self, numbers: Iterable[int]) -> None:
-        """Take over `numbers`, and no others: recover them; returns when their state is that of the log's end."""
+    async def assign(self, numbers: Iterable[int], prepare: Prepare = _prepared) -> None:
+        """Take over `numbers`, and no others: recover them; returns when their state is that of the log's end.
+
+        `prepare` is awaited for each group of them before it is recovered.
+        """
         self._wanted = set(numbers)
         self.ready = False
         async with self._lock:
@@ -110,8 +123,28 @@ class Partitions:
                 if number not in self._wanted:
                     del self._parked[number]
             kept = await self._unparked()
-            await self._recover(self._wanted - kept)
+            for group in await self._groups(self._wanted - kept):
+                await prepare(group)
+                await self._recover(group)
             self.ready = True
+
+    async def _groups(self, numbers: set[int]) -> list[set[int]]:
+        """`numbers` as they are recovered: many together where that is little to read, else the first soon."""
+        places = [TopicPartition(self.agent.changelog, number) for number in sorted(numbers)]
+        groups, size = [set[int]()], 0
+        try:
+            async with LogReader(self._broker) as reader:
+                starts, ends = await reader.starts(places), await reader.ends(places)
+        except (KafkaError, OSError):
+            return [numbers]
+        for place in places:
+            length = ends[place] - starts[place]
+            if groups[-1] and size + length > GROUP_RECORDS:
+                groups.append(set())
+                size = 0
+            groups[-1].add(place.partition)
+            size += length
+        return groups
 
     async def _unparked(self) -> set[int]:
         """Take back cores of ours that nobody has superseded; their numbers."""

@@ -48,6 +48,7 @@ class References:
         self._topics: dict[str, Topic] = {}
         self._next: dict[TopicPartition, int] = {}
         self._moved = asyncio.Event()
+        self._reading = asyncio.Lock()
         self._following: asyncio.Task[None] | None = None
         self.read_at: datetime | None = None
         for agent in agents:
@@ -69,7 +70,7 @@ class References:
         Raises:
             KafkaError: the broker is away.
         """
-        async with LogReader(self._broker) as reader:
+        async with self._reading, LogReader(self._broker) as reader:
             new = []
             for topic in self._topics.values():
                 places = await reader.partitions_of(topic.name)

@@ -1,9 +1,11 @@
 """The base of all messages: how they are written to bytes, read back, and refused with the field's name."""
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from schemas.times import Instant, instant
 
@@ -29,10 +31,26 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message on a topic. Unknown fields are ignored, missing required ones refused, times become `Instant`."""
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
+        for name in _moments_of(type(self)):
             value = getattr(self, name)
             if isinstance(value, datetime) and type(value) is not Instant:
                 msgspec.structs.force_setattr(self, name, instant(value))
+
+
+@cache
+def _moments_of(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields of `kind` that may hold a moment."""
+    described = inspect.type_info(kind)
+    assert isinstance(described, inspect.StructType)  # noqa: S101  # all messages are
+    return tuple(field.name for field in described.fields if _may_be_moment(field.type))
+
+
+def _may_be_moment(kind: inspect.Type) -> bool:
+    if isinstance(kind, inspect.Metadata):
+        return _may_be_moment(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return any(_may_be_moment(one) for one in kind.types)
+    return isinstance(kind, inspect.DateTimeType | inspect.AnyType | inspect.CustomType)
 
 
 def _enc_hook(value: Any) -> Any:

@@ -2,8 +2,8 @@
 
 On Apache Kafka, for each number of devices: a worker learns all and judges reports of each; its memory; then kill -9,
 new reports, and a new worker: how long from its start until it has its state back and has judged what came meanwhile
-(its health page says so, asked four times a second). The workers have names (`FENCELINE_WORKER_INSTANCE`); nameless, the
-new one waits for the end of the dead one's session first, 10 s.
+(its health page says so, asked four times a second). The workers have names (`FENCELINE_WORKER_INSTANCE`); a nameless
+one waits for the end of the dead one's session first, 10 s.
 
 Then two workers share `--moving` devices that report all the time; one is killed, and one is restarted as in a rolling
 update. The pause is the longest time for which the committed offset of any partition stood still.

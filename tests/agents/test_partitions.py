@@ -158,6 +158,32 @@ async def test_partitions_that_come_back_unchanged_keep_their_state(site: Site) 
     await partitions.close()
 
 
+async def test_where_much_is_to_be_read_the_first_partitions_are_judged_before_the_last_are_read(
+    broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create_topics(Settings(broker=broker, partitions=3), [AGENT])
+    site = Site(broker)
+    try:
+        before, _ = await site.worker()
+        await before.assign({0, 1, 2})
+        monkeypatch.setattr("agents.partitions.GROUP_RECORDS", 0)
+        after, _ = await site.worker()
+        prepared: list[tuple[set[int], list[int]]] = []
+
+        async def prepare(numbers: set[int]) -> None:
+            prepared.append((numbers, after.numbers))
+
+        await after.assign({0, 1, 2}, prepare)
+        assert prepared == [({0}, []), ({1}, [0]), ({2}, [0, 1])]
+        assert after.numbers == [0, 1, 2]
+        await after.close()
+    finally:
+        for partitions in site.made:
+            await partitions._recovery.close()
+        for sender in site.senders:
+            await sender.stop()
+
+
 async def test_partitions_that_another_worker_had_meanwhile_are_recovered(site: Site) -> None:
     await site.report(15)
     one, _ = await site.worker()
