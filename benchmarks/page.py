@@ -171,7 +171,14 @@ def latency(found: dict[str, Any]) -> str:
 
 def recovery(found: dict[str, Any]) -> str:
     """Kills and rebalances."""
-    heads = ["devices", "worker_mb", "of_it_state_mb", "first_start_s", "restart_to_judged_s"]
+    heads = [
+        "devices",
+        "worker_mb",
+        "of_it_state_mb",
+        "first_start_s",
+        "restart_to_first_judged_s",
+        "restart_to_all_judged_s",
+    ]
     text = "## After a kill\n\n`python -m benchmarks.recovery`. " + _taken(found) + "\n"
     text += table(
         [head.replace("_", " ") for head in heads],

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,14 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from agents.changelog import MARKER_KEY, Marker
+from agents.reader import stopped
 from benchmarks.end_to_end.contenders import Contender, Start
 from benchmarks.end_to_end.measure import Watch, load, prepare, running
 from benchmarks.end_to_end.scene import Scene, laps, stamped
 from benchmarks.machine import machine, resident_mb
 from fenceline.embedded import free_port
+from schemas.message import decode
 from tests.support.kafka import ApacheKafka
 
 GROUP, TOPIC, CHANGELOG = "fenceline-locate", "fixes", "fenceline.locate.changelog"
@@ -46,6 +50,19 @@ def worker_at(port: int, name: str = "") -> Contender:
     command = ["env", f"FENCELINE_WORKER_INSTANCE={name}"] if name else []
     command += [sys.executable, "-m", "fenceline", "worker", "--agents", "locate", "--health-port", str(port)]
     return Contender("fenceline", "full verdict", GROUP, "incidents", True, lambda _: command)
+
+
+async def first_s(port: int) -> float:
+    """Seconds until the worker has recovered a partition, with the verdicts on all that lay there."""
+    began = time.monotonic()
+    async with httpx.AsyncClient() as client:
+        while time.monotonic() - began < PATIENCE_S:
+            with suppress(httpx.TransportError):
+                facts = (await client.get(f"http://127.0.0.1:{port}/healthz", timeout=2)).json()
+                if facts["agents"]["locate"]["partitions"]:
+                    break
+            await asyncio.sleep(LOOK_S)
+    return round(time.monotonic() - began, 1)
 
 
 async def ready_s(port: int) -> float:
@@ -89,17 +106,25 @@ async def _until_done(watch: Watch) -> float:
 
 
 async def _saved(broker: str) -> None:
-    """Wait until the changelog grows no more: the state is in it."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker)
+    """Wait until the state of all that was sent is in the changelog: its last markers say so."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker, enable_auto_commit=False)
     await consumer.start()
-    places = [TopicPartition(CHANGELOG, number) for number in range(PARTITIONS)]
-    before, since = None, time.monotonic()
-    while time.monotonic() - since < 6.0:
+    fixes = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
+    changelog = [TopicPartition(CHANGELOG, number) for number in range(PARTITIONS)]
+    consumer.assign(changelog)
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE_S:
         await asyncio.sleep(1)
-        now = await consumer.end_offsets(places)
-        if now != before:
-            before, since = now, time.monotonic()
-    await consumer.stop()
+        wanted, ends = await consumer.end_offsets(fixes), await consumer.end_offsets(changelog)
+        reached = []
+        for place in changelog:
+            consumer.seek(place, max(ends[place] - 1, 0))
+            last = await consumer.getone(place)
+            marked = decode(last.value, Marker).positions[TOPIC] if last.key == MARKER_KEY else -1
+            reached.append(marked + 1 >= wanted[TopicPartition(TOPIC, place.partition)])
+        if all(reached):
+            break
+    await stopped(consumer)
 
 
 async def _killed(folder: Path, broker: str, devices: int) -> dict[str, Any]:
@@ -123,7 +148,9 @@ async def _killed(folder: Path, broker: str, devices: int) -> dict[str, Any]:
             process.wait()
         await _send(broker, next(laps(scene, min(devices, 1000))))
         with running(contender, start):
-            found["restart_to_judged_s"] = await ready_s(port)
+            found["restart_to_first_judged_s"], found["restart_to_all_judged_s"] = await asyncio.gather(
+                first_s(port), ready_s(port)
+            )
     return found
 
 
