@@ -25,6 +25,7 @@ class Activations:
         self.agency = np.zeros(16, np.int32)
         self.period_s = np.zeros(16, np.float32)
         self._of_device: dict[str, int | list[int]] = {}
+        self._agency_of: dict[str, int] = {}  # there are few
         self.shared = 0
         """How many devices have more than one activation; while 0, a device's slot is simply `of_device[...]`."""
         self.overlaps: list[tuple[str, str]] = []
@@ -60,7 +61,10 @@ class Activations:
         elif self.subjects[self.subject[slot]] != activation.subject_id:
             raise Invalid("an activation keeps its subject; end this one and make another", "$.subject_id")
         self.t_from[slot], self.t_until[slot] = t_from, t_until
-        self.agency[slot] = self.agencies.number(activation.agency)
+        agency = self._agency_of.get(activation.agency)
+        if agency is None:
+            agency = self._agency_of[activation.agency] = self.agencies.number(activation.agency)
+        self.agency[slot] = agency
         self.period_s[slot] = activation.expected_period_s or 0.0
         known = self._of_device.get(activation.device_id)
         if isinstance(known, list):

@@ -25,6 +25,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fences.room import lengthen, room
+from pipeline.rows import StateRows
 
 Kind = Literal["battery_low", "power_off", "mocked", "clock_wrong", "stuck"]
 Rows = NDArray[np.intp]
@@ -53,6 +54,8 @@ ROW = np.dtype(
         ("lag_fixes", "u2"),
     ]
 )
+SELDOM = ("power_off_ms", "mock_ms", "lag_s", "lag_since_ms")
+"""Fields that are 0 for most devices."""
 _LOW, _OFF, _CLOCK, _STUCK = 1, 2, 4, 8
 
 
@@ -170,7 +173,7 @@ class Health:
 
     def __init__(self, rule: HealthRule | None = None) -> None:
         rule = self.rule = rule or HealthRule()
-        self.rows = np.zeros(0, ROW)
+        self.rows = StateRows(ROW, SELDOM)
         self._apart = np.zeros(0, np.bool_)
         self._figures = np.array(
             [rule.low_pct, rule.rearm_pct, rule.future_s * 1000, rule.lag_s * 1000, rule.stuck_s * 1000]
@@ -180,7 +183,7 @@ class Health:
         """Have at least `count` rows."""
         if count > len(self.rows):
             had = len(self.rows)
-            lengthen(self, "rows", room(had, count))
+            self.rows.lengthen(room(had, count))
             self.rows["battery_pct"][had:], self.rows["charging"][had:] = np.nan, UNKNOWN
             lengthen(self, "_apart", len(self.rows))
 

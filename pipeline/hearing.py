@@ -43,6 +43,9 @@ ROW = np.dtype(
 )
 """An activation's state; its bytes are what the changelog keeps."""
 
+SELDOM = ("silent_since_ms", "return_ms", "rough_ms")
+"""Fields that are 0 for a device that was never silent."""
+
 
 class Columns(NamedTuple):
     """Fields of the rows that the kernel reads and writes; `apart` (rows,): those that it leaves alone."""

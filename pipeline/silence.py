@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from fences.room import lengthen, room
 from pipeline import hearing
 from pipeline.hearing import FIRST_ESTIMATE, NEVER_MS, ROW, Ms, Rows, SilenceRule
+from pipeline.rows import StateRows
 
 
 class Turn(NamedTuple):
@@ -48,7 +49,7 @@ class Silence:
 
     def __init__(self, rule: SilenceRule | None = None) -> None:
         self.rule = rule or SilenceRule()
-        self.rows = np.zeros(0, ROW)
+        self.rows = StateRows(ROW, hearing.SELDOM)
         self._figures = self.rule.array()
         self._apart = np.zeros(0, np.bool_)
         self._columns: Any = hearing.columns(self.rows, self._apart)
@@ -58,7 +59,7 @@ class Silence:
         """Have at least `count` rows; new ones are not listened to."""
         if count > len(self.rows):
             had, self._columns = len(self.rows), None
-            lengthen(self, "rows", room(had, count))
+            self.rows.lengthen(room(had, count))
             self.rows["due_ms"][had:] = NEVER_MS
             lengthen(self, "_apart", len(self.rows))
             self._columns = hearing.columns(self.rows, self._apart)

@@ -30,7 +30,7 @@ class Texts:
 
     def __init__(self) -> None:
         self._letters = bytearray()
-        self._ends = array("Q", [0])
+        self._ends = array("I", [0])
         self._hashes = array("I")
         self._table = array("i", [-1]) * 16
 
@@ -52,14 +52,19 @@ class Texts:
         return self._table[self._place(text, hash(text) & _HASH)]
 
     def number(self, text: str) -> int:
-        """The number of `text`, a new one if it is new."""
+        """The number of `text`, a new one if it is new.
+
+        Raises:
+            OverflowError: all texts together would have more than 4 GiB.
+        """
         hashed = hash(text) & _HASH
         place = self._place(text, hashed)
         number = self._table[place]
         if number < 0:
+            letters = text.encode("utf-8", "surrogatepass")
+            self._ends.append(len(self._letters) + len(letters))
+            self._letters += letters
             number = self._table[place] = len(self._hashes)
-            self._letters += text.encode("utf-8", "surrogatepass")
-            self._ends.append(len(self._letters))
             self._hashes.append(hashed)
             if 3 * len(self._hashes) > 2 * len(self._table):
                 self._widen()
