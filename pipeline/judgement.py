@@ -22,7 +22,7 @@ from fences.tracker import MotionModel, Sightings, Tracker
 from pipeline.breaches import Ground, Teller
 from pipeline.duties import NEVER, STALE_S, Breach, Concern, Duties
 from pipeline.edits import Edits
-from pipeline.nearby import Depths, Nearby, Pairs, metres
+from pipeline.nearby import Depths, Kept, Nearby, Pairs, metres
 from pipeline.passages import passages
 from pipeline.reference import Reference
 from pipeline.step import Emission
@@ -146,11 +146,11 @@ class Judgement:
         columns: list[Any] = [column[seen.at] for column in fixes]
         of = Judged(*columns)
         best = seen.weight.argmax(axis=1)
-        pairs = self._pairs(of, seen, best)
-        stirred = np.zeros(len(of.rows), np.bool_)
-        stirred[pairs.of[pairs.chance >= 0.5]] = True
         self._stamp[of.rows] = np.arange(len(of.rows))
         last = self._stamp[of.rows] == np.arange(len(of.rows))
+        pairs = self._pairs(of, seen, best, last)
+        stirred = np.zeros(len(of.rows), np.bool_)
+        stirred[pairs.of[pairs.chance >= 0.5]] = True
         for j in self._remarkable(of.rows, stirred):
             told += self._consider(j, of, seen, pairs, last=bool(last[j]))
         told += [Told(int(of.place[j]), one) for j, one in passages(self, of, seen, best, pairs.clear_m)]
@@ -171,7 +171,7 @@ class Judgement:
 
     # which duties, how deep
 
-    def _pairs(self, of: Judged, seen: Sightings, best: Numbers) -> Pairs:
+    def _pairs(self, of: Judged, seen: Sightings, best: Numbers, last: NDArray[np.bool_]) -> Pairs:
         each = np.arange(len(of.rows))
         lat, lon = seen.lat[each, best], seen.lon[each, best]
         known = self.reference.activations
@@ -179,12 +179,30 @@ class Judgement:
         apart = np.where(seen.weight > 0, metres(lat[:, None], lon[:, None], seen.lat, seen.lon), 0.0)
         spread = (apart + np.where(seen.weight > 0, SIGMAS * seen.sigma_m, 0.0)).max(axis=1)
         within = self.nearby.look_up(of.rows, agency, lat, lon, spread + MARGIN_M, REACH_M, self._always)
-        whole = self.tracker.rows["watched"][of.rows] != 0
         pairs = self.nearby.pairs(
-            of.rows, of.t, seen, best, REACH_M + spread, whole, self.rule.tolerance_m, self._eased_by(of, seen)
+            of.rows,
+            of.t,
+            seen,
+            best,
+            REACH_M + spread,
+            self._kept(of.rows, last),
+            self.rule.tolerance_m,
+            self._eased_by(of, seen),
         )
         np.minimum(pairs.clear_m, np.minimum(within, REACH_M), out=pairs.clear_m)
         return pairs
+
+    def _kept(self, rows: Numbers, last: NDArray[np.bool_]) -> Kept:
+        """The duties of concerns, and all of rows seen more than once: what concerns them at first stays so."""
+        whole = np.isin(rows, rows[~last]) if not last.all() else ~last
+        sizes, duties = np.zeros(len(rows) + 1, np.int64), list[int]()
+        watched = np.flatnonzero(self.tracker.rows["watched"][rows])
+        for j, row in zip(watched.tolist(), rows[watched].tolist(), strict=True):
+            mine = self.concerns.get(row)
+            if mine:
+                duties += mine
+                sizes[j + 1] = len(mine)
+        return Kept(whole, np.cumsum(sizes), np.array(duties, np.int64))
 
     def _always(self, row: int) -> list[int]:
         """The duties of a row wherever it is, and those that it gives reason to look at."""

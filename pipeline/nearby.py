@@ -52,6 +52,15 @@ class Pairs(NamedTuple):
     clear_m: Column
 
 
+class Kept(NamedTuple):
+    """Zones not to be passed over, however far they are from sightings (m,): all of them where `whole`, else `duty`
+    from span[j] to span[j + 1]."""
+
+    whole: NDArray[np.bool_]
+    span: Numbers
+    duty: Numbers
+
+
 class Depths(NamedTuple):
     """The hypotheses that were measured (n,): `pair` is which of the pairs, `k` which hypothesis."""
 
@@ -100,7 +109,7 @@ def _beside(bounds: Any, slot: int, south: float, west: float, north: float, eas
 
 @njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
 def _expand(
-    own: Known, wide: Known, first: Any, count: Any, pool: Any, rows: Any, all_of: Any, t: Any,
+    own: Known, wide: Known, first: Any, count: Any, pool: Any, rows: Any, kept: Kept, t: Any,
     lat: Any, lon: Any, weight: Any, best: Any, reach_lat: Any, reach_lon: Any,
     span: Any, of: Any, duties: Any, holds: Any, pair: Any, ks: Any, depth: Any,
 ) -> tuple[int, int, int]:  # fmt: skip
@@ -109,15 +118,16 @@ def _expand(
     for j in range(len(rows)):
         span[j] = p
         r = rows[j]
+        mine = kept.duty[kept.span[j] : kept.span[j + 1]]
         a, o = lat[j, best[j]], lon[j, best[j]]
         for place in range(first[r], first[r] + count[r]):
             duty = pool[place]
             slot = duty >> 1
             if duty & 1:
                 zone = wide.rule[slot] != STAY_IN
-                if zone and not all_of[j] and _beside(
+                if zone and not kept.whole[j] and _beside(
                     wide.bounds, slot, a - reach_lat[j], o - reach_lon[j], a + reach_lat[j], o + reach_lon[j]
-                ):  # fmt: skip
+                ) and not (mine == duty).any():  # fmt: skip
                     continue
                 held = wide.t_from[slot] <= t[j] < wide.t_until[slot]
             else:
@@ -282,12 +292,12 @@ class Nearby:
         return Known(outlines, bounds, atlas.rule, atlas.t_from, atlas.t_until)
 
     def pairs(
-        self, rows: Numbers, t: Column, seen: Sightings, best: Numbers, reach_m: Column, whole: NDArray[np.bool_],
+        self, rows: Numbers, t: Column, seen: Sightings, best: Numbers, reach_m: Column, kept: Kept,
         tolerance_m: float, eased: Eased | None,
     ) -> Pairs:  # fmt: skip
         """What the remembered duties are to sightings (m,) of `rows` at `t`.
 
-        `best`: the heaviest hypothesis; zones farther than `reach_m` from it are passed over, except where `whole`.
+        `best`: the heaviest hypothesis; zones farther than `reach_m` from it are passed over, but for what is `kept`.
         """
         m, most = len(rows), int(self._count[rows].sum())
         own, wide = self._known(0), self._known(1)
@@ -298,7 +308,7 @@ class Nearby:
         width = seen.lat.shape[1]
         pair, k, depth = np.empty(most * width, np.int64), np.empty(most * width, np.int64), np.empty(most * width)
         p, e, left = _expand(
-            own, wide, self._first, self._count, self._pool, rows, whole, t, seen.lat, seen.lon, seen.weight, best,
+            own, wide, self._first, self._count, self._pool, rows, kept, t, seen.lat, seen.lon, seen.weight, best,
             reach_lat, reach_lon, span, of, duty, holds, pair, k, depth,
         )  # fmt: skip
         of, duty, holds, pair, k, depth = of[:p], duty[:p], holds[:p], pair[:e], k[:e], depth[:e]
