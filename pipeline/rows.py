@@ -60,7 +60,7 @@ class StateRows:
             column, rows, new = self[name], which, values[name]
             if name in self._apart:  # write only what differs: a zero would take room as well
                 rows = np.arange(len(self))[which]
-                differs = column[rows] != new
+                differs = np.isin(rows, rows[column[rows] != new])  # of a row that comes twice, the last stays
                 rows, new = rows[differs], new[differs]
             column[rows] = new
 

@@ -23,6 +23,8 @@ from schemas.times import from_epoch
 
 Numbers = NDArray[np.int64]
 
+TAKEN_AT_ONCE = 10_000
+"""States taken back are put away when they are so many; a million would stand there twice."""
 _LAST_S = 253402300799.0  # the end of the year 9999
 
 
@@ -112,9 +114,11 @@ class VitalSigns:
         return [next(found) if one else b"" for one in known.tolist()]
 
     def load(self, row: int, state: bytes) -> None:
-        """Take back what `dump` gave; in bulk, when it is first needed."""
+        """Take back what `dump` gave; in bulk, when there are many or it is needed."""
         if state:
             self._loaded.append((row, state))
+            if len(self._loaded) >= TAKEN_AT_ONCE:
+                self._settle()
 
     def _settle(self) -> None:
         if not self._loaded:

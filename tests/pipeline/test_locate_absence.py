@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline import vitalsigns
 from pipeline.locate import LocateCore
 from pipeline.reference import Reference
 from pipeline.step import Emission, Entry, Record
@@ -212,7 +213,9 @@ def test_leave_given_afterwards_closes_the_breach_of_a_device_that_says_no_more(
     assert [(i.occurred_at, i.evidence["reason"]) for i in closed] == [(after(5), "leave")]
 
 
-def test_silence_and_return_survive_a_restart_in_between() -> None:
+@pytest.mark.parametrize("at_once", [1, vitalsigns.TAKEN_AT_ONCE])
+def test_silence_and_return_survive_a_restart_in_between(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vitalsigns, "TAKEN_AT_ONCE", at_once)
     plain, stopped = Night(schedule=None), Night(schedule=None)
     for night in (plain, stopped):
         night.stay(0, 20, 0, battery_pct=41)
