@@ -26,6 +26,7 @@ from fenceline.settings import Settings
 POLL_S = 0.5
 WARM_RATE = 2_000
 WARM_TIMEOUT_S = 180.0
+WARM_LOOK_S = 5.0
 DRAIN_TIMEOUT_S = 120.0
 
 
@@ -163,18 +164,16 @@ async def warm(
         RuntimeError: it ended, or did not get to work.
     """
     deadline = time.monotonic() + WARM_TIMEOUT_S
-    while time.monotonic() < deadline:
-        producer = load(start, contender, scene, WARM_RATE, 4)
-        await asyncio.to_thread(producer.wait)
-        for _ in range(10):
-            now = await watch.look()
-            if now.done and now.done >= now.there - 2 * scene.partitions:
-                return
-            if process.poll() is not None:
-                break
-            await asyncio.sleep(POLL_S)
-        if process.poll() is not None:
-            break
+    before = -1
+    while time.monotonic() < deadline and process.poll() is None:
+        now = await watch.look()
+        if now.done and now.done >= now.there - 2 * scene.partitions:
+            return
+        if now.done == before:  # it has not begun, or does not commit without more
+            producer = load(start, contender, scene, WARM_RATE, 4)
+            await asyncio.to_thread(producer.wait)
+        before = now.done
+        await asyncio.sleep(WARM_LOOK_S)
     said = (start.folder / "contender.log").read_text(errors="replace")[-1500:]
     raise RuntimeError(f"{contender.name} did not get to work: {said}")
 
