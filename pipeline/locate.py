@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fences.evidence import VerdictRule
+from fences.room import lengthen, room
 from fences.tracker import MotionModel
 from pipeline.alarms import Alarms
 from pipeline.breaches import LATE_S
@@ -178,9 +179,7 @@ class LocateCore:
         """The row of each activation, a new one for a new one; -1 for none."""
         known = len(self.reference.activations.ids)
         if known >= len(self._row_of):  # some room always: slots -1 and -2 are looked up, too
-            grown = np.full(known + known // 4 + 2, -1, np.int64)
-            grown[: len(self._row_of)] = self._row_of
-            self._row_of = grown
+            lengthen(self, "_row_of", room(len(self._row_of), known + 2), -1)
         rows = np.where(slots >= 0, self._row_of[slots], -1)
         new = slots[(rows < 0) & (slots >= 0)]
         if not len(new):
@@ -197,8 +196,8 @@ class LocateCore:
         capacity = len(self.judgement.tracker.rows)
         if capacity > len(self._changed):
             self.order.reserve(capacity)
-            self._changed = np.append(self._changed, np.zeros(capacity - len(self._changed), np.bool_))
-            self._saved_to = np.append(self._saved_to, np.full(capacity - len(self._saved_to), -1))
+            lengthen(self, "_changed", capacity)
+            lengthen(self, "_saved_to", capacity, -1)
         self.order.expect(rows, self.reference.activations.period_s[slots])
 
     def _fresh(self, fixes: FixColumns, rows: Numbers, batch: Sequence[Record]) -> NDArray[np.bool_]:

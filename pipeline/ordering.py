@@ -23,6 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fences.room import lengthen
 from pipeline.judgement import NO_FIXES, Judged
 
 Column = NDArray[np.float64]
@@ -218,6 +219,10 @@ def _load(s: _Rows, pool: _Pool, rows: Any, held: Any, window_s: float) -> None:
         s.due_s[r] = _due_s(s, r, pool.t[s.first[r]], window_s)
 
 
+MUCH = 1 << 17
+"""Places for fixes that wait beyond which they are given up when nothing waits."""
+
+
 class Order:
     """The order of a core's devices, one row each."""
 
@@ -233,11 +238,11 @@ class Order:
 
     def _rebind(self) -> None:
         state, fixes = self.rows, self._fixes
-        self._rows = _Rows(
+        self._rows: Any = _Rows(
             state["last_s"], state["period_s"], state["gaps"], state["waiting"],
             self._clock_s, self._due_s, self._first, self._held,
         )  # fmt: skip
-        self._pool = _Pool(
+        self._pool: Any = _Pool(
             fixes["t"], fixes["lat"], fixes["lon"], fixes["accuracy_m"], fixes["late"], fixes["next"], self._free
         )
 
@@ -246,24 +251,23 @@ class Order:
         had = len(self.rows)
         if count <= had:
             return
-        self.rows = np.append(self.rows, np.zeros(count - had, ROW))
-        self._clock_s = np.append(self._clock_s, np.zeros(count - had))
-        self._due_s = np.append(self._due_s, np.full(count - had, _NEVER))
-        self._first = np.append(self._first, np.full(count - had, _NONE, np.int32))
-        self._held = np.append(self._held, np.zeros(count - had, np.int32))
+        self._rows = self._pool = None
+        for name, empty in (("rows", 0), ("_clock_s", 0), ("_due_s", _NEVER), ("_first", _NONE), ("_held", 0)):
+            lengthen(self, name, count, empty)
         self._rebind()
 
     def _have_free(self, count: int) -> None:
-        spare = int(self._free[_SPARE])
+        spare, had = int(self._free[_SPARE]), len(self._fixes)
+        if spare == had > MUCH:  # all that waited is judged: after an outage, say
+            self._fixes, self._free[:] = np.zeros(0, _POOL), (_NONE, 0)
+            spare = had = 0
         if spare >= count:
             return
-        had = len(self._fixes)
         size = max(count - spare, min(had, 1 << 17), 1024)
-        grown = np.zeros(had + size, _POOL)
-        grown[:had] = self._fixes
-        grown["next"][had:] = np.arange(had + 1, had + size + 1)
-        grown["next"][-1] = self._free[_HEAD]
-        self._fixes = grown
+        self._rows = self._pool = None
+        lengthen(self, "_fixes", had + size)
+        self._fixes["next"][had:] = np.arange(had + 1, had + size + 1)
+        self._fixes["next"][-1] = self._free[_HEAD]
         self._free[:] = had, spare + size
         self._rebind()
 

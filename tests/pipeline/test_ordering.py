@@ -157,6 +157,13 @@ def test_a_hundred_thousand_devices_that_come_back_at_once_wait_and_are_judged_a
     said, out = order.admit(rows, np.full(many, 1016.0), none, none, none, np.full(many, 1016.0), on_time)
     assert (said == JUDGE).all()
     assert (out.place == rows).all()
+    # the places where they waited were given up; who waits anew has one
+    said, out = order.admit(rows, np.full(many, 1100.0), none, rows / 1, none, np.full(many, 1100.0), on_time)
+    assert (said == WAIT).all()
+    assert [order.held(row)[0].lon for row in (0, 7, many - 1)] == [0.0, 7.0, many - 1.0]
+    out = order.wake(np.inf)
+    assert (out.t == 1100.0).all()
+    assert (np.sort(out.rows) == rows).all()
 
 
 def test_the_period_is_believed_after_some_gaps() -> None:
