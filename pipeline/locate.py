@@ -355,11 +355,11 @@ class LocateCore:
 
     def _catch_up(self) -> None:
         """Look anew at those whom an edit may concern."""
-        edits = self.reference.edits[self._caught_up :]
-        if not edits:
+        edits, since = self.reference.edits, self._caught_up
+        if since == len(edits):
             return
-        self._caught_up += len(edits)
-        self.vitals.changed({slot for kind, slot in edits if kind == "activation"})
+        self._caught_up = len(edits)
+        self.vitals.changed(edits.numbers("activation", since))
         self.judgement.catch_up()
         for row in self.judgement.concerns:
             self._schedule(row)

@@ -4,7 +4,7 @@ A hearing is an arrival, by the gateway's clock or the broker's. Where nobody sa
 nothing is said of silence.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -82,15 +82,16 @@ class VitalSigns:
         self._vitals.admit(rows, since_ms, until_ms, known.period_s[slots].astype(np.float64))
         self._admitted[rows] = True
 
-    def changed(self, slots: Collection[int]) -> None:
+    def changed(self, slots: NDArray[np.int32]) -> None:
         """Activations in `slots` got another end or period."""
-        if not slots:
+        if not len(slots):
             return
         self._settle()
-        rows = [row for row, slot in enumerate(self._activation) if slot in slots and row < len(self._admitted)]
-        known = np.array([row for row in rows if self._admitted[row]], np.int64)
-        if len(known):
-            self._enter(known, np.zeros(len(known), np.int64))
+        count = min(len(self._activation), len(self._admitted))
+        of_row = np.array(self._activation[:count], np.int64)
+        rows = np.flatnonzero(self._admitted[:count] & np.isin(of_row, slots))
+        if len(rows):
+            self._enter(rows, np.zeros(len(rows), np.int64))
 
     def next_wake(self) -> datetime | None:
         """When `wake` may next have something to do."""

@@ -17,6 +17,8 @@ LAPS = 4
 STEP_M = 20.0
 PERIOD_S = 2.0
 """Each device reports so often; the rate decides how many devices there are."""
+EXPECTED_PERIOD_S = 600.0
+"""What is told of them: at a lower rate fewer devices report, and the others are not to be called silent."""
 SPAN_DEG = 2.0
 LAT, LON = 30.0, 110.0
 
@@ -57,7 +59,7 @@ def reference(scene: Scene) -> Iterator[tuple[str, str, bytes, int | None]]:
     for number in range(scene.devices):
         activation = {
             "activation_id": f"a{number}", "device_id": f"d{number}", "subject_id": f"s{number}", "order_id": "o",
-            "agency": "a", "starts_at": "2025-01-01T00:00:00Z", "expected_period_s": PERIOD_S,
+            "agency": "a", "starts_at": "2025-01-01T00:00:00Z", "expected_period_s": EXPECTED_PERIOD_S,
         }  # fmt: skip
         value = json.dumps(activation).encode()
         yield "activations", f"a{number}", value, partition_of(f"d{number}", scene.partitions)
