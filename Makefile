@@ -30,7 +30,7 @@ test: install ## all tests that this machine can run
 demo: install ## the whole system on this machine, with devices on the move
 	@$(BIN)/fenceline demo $(ARGS)
 
-BENCHES = engine fence_lookup gateway latency recovery end_to_end
+BENCHES = engine fence_lookup gateway latency recovery end_to_end identity desk
 bench: install $(addprefix bench-,$(BENCHES)) ## measure all, about an hour; bench-NAME measures one; docs/speed.md
 	$(BIN)/python -m benchmarks.page
 

@@ -1,51 +1,46 @@
-"""`python -m benchmarks.end_to_end [--seconds N] [--only NAME ...] [--devices N]`: one JSON object on stdout.
+"""`python -m benchmarks.end_to_end [--seconds N] [--only NAME ...]`: one JSON object on stdout.
 
-Each contender gets an Apache Kafka of its own on this machine, with the producer beside it. First as much as it can
-take, then, for Fenceline, 10, 50 and 90 % of that, each with the latencies from the sending of a fix to what was said
-of it. Peers do one lookup a fix and keep no state; Fenceline gives its full verdict.
+Each contender gets an Apache Kafka of its own on this machine, with the producer beside it, which sends without a pause
+at a rate that rises step by step until the contender no longer keeps up. At each step: what it took, and the latencies
+from the sending of a fix to what was said of it. Devices report the more often the higher the rate. Peers do one lookup
+a fix and keep no state; Fenceline gives its full verdict.
 """
 
 import asyncio
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks.end_to_end.contenders import CONTENDERS, Contender, Missing, Start
-from benchmarks.end_to_end.measure import Watch, at_rate, prepare, running, warm
+from benchmarks.end_to_end.measure import KEEPS_UP_S, Watch, at_rate, loading, prepare, running, warm
 from benchmarks.end_to_end.scene import Scene
 from benchmarks.machine import machine
 from tests.support.kafka import ApacheKafka
 
-SHARES = (0.1, 0.5, 0.9)
-HIGHER, LOWER = 1.15, 0.85
-TRIES = 5
-KEEPS_UP_S = 2.0
-"""So far behind at most counts as keeping up: offsets are committed once a second, and looked at twice."""
+STEP = 1.25
+SETTLE_S = 4.0
 
 
-async def sustained(
-    watch: Watch, start: Start, contender: Contender, scene: Scene, pid: int, offered: float, seconds: float
+async def ladder(
+    watch: Watch, start: Start, contender: Contender, pid: int, tell: Callable[[float], None], seconds: float
 ) -> dict[str, Any]:
-    """The highest rate that it keeps up with: what it took when offered too much, then less until it does, or more
-    until it does not (the producer takes less of the machine then)."""
-    flooded = await at_rate(watch, start, contender, scene, pid, offered, seconds)
-    rate = min(flooded["judged_fixes_per_s"], flooded["offered_fixes_per_s"])
-    best = None
-    for _ in range(TRIES):
-        found = await at_rate(watch, start, contender, scene, pid, rate, seconds)
+    """Each step, and the highest with which it kept up."""
+    steps: list[dict[str, Any]] = []
+    best, rate, settle_s = None, contender.first, contender.settle_s
+    while rate <= contender.most:
+        tell(rate)
+        found = await at_rate(watch, start, contender, pid, settle_s, seconds)
         print(json.dumps(found), file=sys.stderr, flush=True)
-        if found["lag_at_the_end_s"] <= KEEPS_UP_S:
-            best = found
-            rate *= HIGHER
-        elif best is None:
-            rate *= LOWER
-        if best is not None and (best is not found or rate > offered):
+        steps.append(found)
+        if found["lag_at_the_end_s"] > KEEPS_UP_S or found["offered_fixes_per_s"] < rate / STEP:
             break
-    return {"flooded": flooded, "sustained": best}
+        best, rate, settle_s = found, rate * STEP, SETTLE_S
+    return {"sustained": best, "steps": steps}
 
 
 async def measured(contender: Contender, scene: Scene, folder: Path, seconds: float) -> dict[str, Any]:
@@ -56,35 +51,28 @@ async def measured(contender: Contender, scene: Scene, folder: Path, seconds: fl
         fences = folder / "fences.geojson"
         topic = await prepare(broker, contender, scene, fences)
         start = Start(broker, fences, topic, folder)
-        with running(contender, start) as process:
+        with running(contender, start) as process, loading(start, contender, scene) as tell:
             async with Watch(broker, contender.group, topic, scene.partitions) as watch:
-                await warm(watch, start, contender, scene, process)
-                found = await sustained(watch, start, contender, scene, process.pid, contender.most, seconds)
-                best = found["sustained"]
-                if best and contender.output == "incidents":
-                    for share in SHARES:
-                        rate = share * best["judged_fixes_per_s"]
-                        found[f"at {share:.0%}"] = await at_rate(
-                            watch, start, contender, scene, process.pid, rate, seconds
-                        )
+                tell(contender.first)
+                await warm(watch, scene, process, contender, folder / "contender.log")
+                found = await ladder(watch, start, contender, process.pid, tell, seconds)
     finally:
         await asyncio.to_thread(kafka.stop)
-    return {"contender": contender.name, "does": contender.does, **found}
+    return {"contender": contender.name, "does": contender.does, "devices": contender.devices, **found}
 
 
 @click.command()
-@click.option("--seconds", default=20.0, show_default=True, help="How long each rate is held.")
-@click.option("--devices", default=400_000, show_default=True, help="At most so many; each reports every 2 s.")
+@click.option("--seconds", default=12.0, show_default=True, help="How long each rate is measured.")
 @click.option("--fences", default=1_000, show_default=True)
 @click.option("--partitions", default=4, show_default=True)
 @click.option("--only", multiple=True, help="Contenders whose name begins so; may be given again.")
-def main(seconds: float, devices: int, fences: int, partitions: int, only: tuple[str, ...]) -> None:
+def main(seconds: float, fences: int, partitions: int, only: tuple[str, ...]) -> None:
     """Measure end to end, on Apache Kafka."""
-    scene = Scene(devices, fences, 32, partitions)
     at, results = machine(), []
     for contender in CONTENDERS:
         if only and not contender.name.startswith(only):
             continue
+        scene = Scene(contender.devices, fences, 32, partitions)
         with tempfile.TemporaryDirectory(prefix="fenceline-bench-") as folder:
             try:
                 result = asyncio.run(measured(contender, scene, Path(folder), seconds))
@@ -92,7 +80,7 @@ def main(seconds: float, devices: int, fences: int, partitions: int, only: tuple
                 result = {"contender": contender.name, "not measured": str(why)}
         print(json.dumps(result), file=sys.stderr, flush=True)
         results.append(result)
-    report = {"benchmark": "end_to_end", "machine": at, "seconds": seconds, "scene": scene._asdict()}
+    report = {"benchmark": "end_to_end", "machine": at, "seconds": seconds, "fences": fences, "partitions": partitions}
     click.echo(json.dumps(report | {"results": results}, indent=1))
 
 

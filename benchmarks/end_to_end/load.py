@@ -1,7 +1,7 @@
-"""The producer, as a program: reports at a steady rate, as frames or one by one, and how many the broker took.
+"""The producer, as a program: reports at the rate that it is told, as frames or one by one, without a pause.
 
-``python -m benchmarks.end_to_end.load JSON`` with broker, topic, scene, rate (fixes a second), seconds and singles
-prints one JSON line when it has begun and one when it has ended.
+``python -m benchmarks.end_to_end.load JSON`` with broker, topic, scene, devices and singles; then a line with a rate
+(fixes a second) on its standard input whenever that is to change. It ends with its input.
 """
 
 import asyncio
@@ -14,38 +14,47 @@ from typing import Any
 import uvloop
 from aiokafka import AIOKafkaProducer
 
-from benchmarks.end_to_end.scene import FRAME, Scene, laps, singles, stamped
-from benchmarks.end_to_end.scene import PERIOD_S as DEVICE_PERIOD_S
+from benchmarks.end_to_end.scene import Scene, laps, singles, stamped
 
-PERIOD_S = 0.02
+PERIOD_S, BEHIND_S = 0.02, 0.5
 
 
-async def run(broker: str, topic: str, scene: Scene, rate: float, seconds: float, by_one: bool) -> dict[str, Any]:
-    """Send `rate` fixes a second for `seconds`; what was sent and how long it took until acknowledged."""
-    devices = min(scene.devices, max(FRAME, int(rate * DEVICE_PERIOD_S)))
+async def run(broker: str, topic: str, scene: Scene, devices: int, by_one: bool) -> None:
+    """Send what is told on standard input."""
     prepared = [frame for lap in laps(scene, devices) for frame in lap]
     producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=5, max_batch_size=256 * 1024)
     await producer.start()
-    print(json.dumps({"began": time.time()}), flush=True)
+    told = Told()
+    reading = asyncio.create_task(told.follow())
     supply = cycle(prepared)
-    began = time.perf_counter()
-    fixes, waiting, sending = 0, set[Any](), None
-    while (elapsed := time.perf_counter() - began) < seconds:
-        while fixes < elapsed * rate:
+    before = time.perf_counter()
+    fixes = due = 0.0
+    while not reading.done():
+        now = time.perf_counter()
+        due = min(due + (now - before) * told.rate, fixes + BEHIND_S * told.rate)  # what it cannot send is not owed
+        before = now
+        while fixes < due:
             partition, frame, count = next(supply)
             value = stamped(frame)
             if by_one:
-                sending = await _batch(producer, topic, partition, singles(value))
+                await _batch(producer, topic, partition, singles(value))
             else:
-                sending = await producer.send(topic, value, partition=partition)
-            waiting.add(sending)
-            sending.add_done_callback(waiting.discard)
+                await producer.send(topic, value, partition=partition)
             fixes += count
         await asyncio.sleep(PERIOD_S)
-    await producer.flush()
-    took_s = time.perf_counter() - began
     await producer.stop()
-    return {"fixes": fixes, "seconds": round(took_s, 3), "fixes_per_s": round(fixes / took_s), "ended": time.time()}
+
+
+class Told:
+    """The rate that was told last, fixes a second."""
+
+    def __init__(self) -> None:
+        self.rate = 0.0
+
+    async def follow(self) -> None:
+        """Read rates until there are no more."""
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            self.rate = float(line)
 
 
 async def _batch(producer: AIOKafkaProducer, topic: str, partition: int, values: list[bytes]) -> Any:
@@ -60,14 +69,7 @@ async def _batch(producer: AIOKafkaProducer, topic: str, partition: int, values:
 def main() -> None:
     wanted = json.loads(sys.argv[1])
     scene = Scene(**wanted["scene"])
-    print(
-        json.dumps(
-            uvloop.run(
-                run(wanted["broker"], wanted["topic"], scene, wanted["rate"], wanted["seconds"], wanted["singles"])
-            )
-        ),
-        flush=True,
-    )
+    uvloop.run(run(wanted["broker"], wanted["topic"], scene, wanted["devices"], wanted["singles"]))
 
 
 if __name__ == "__main__":

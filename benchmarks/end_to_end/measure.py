@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -24,10 +24,9 @@ from benchmarks.end_to_end.scene import FRAME, Scene, fence, reference
 from fenceline.settings import Settings
 
 POLL_S = 0.5
-WARM_RATE = 2_000
+KEEPS_UP_S = 2.0
+"""So far behind at most counts as keeping up: offsets are committed once a second, and looked at twice."""
 WARM_TIMEOUT_S = 180.0
-WARM_LOOK_S = 5.0
-DRAIN_TIMEOUT_S = 120.0
 
 
 class Progress(NamedTuple):
@@ -138,85 +137,68 @@ class Watch:
         return Progress(time.time(), done, sum(ends.values()))
 
 
-def load(start: Start, contender: Contender, scene: Scene, rate: float, seconds: float) -> subprocess.Popen[str]:
-    """The producer, begun."""
-    wanted = {"broker": start.broker, "topic": start.topic, "scene": scene._asdict(), "rate": rate, "seconds": seconds}
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.end_to_end.load", json.dumps({**wanted, "singles": not contender.frames})],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def loading(start: Start, contender: Contender, scene: Scene) -> Iterator[Callable[[float], None]]:
+    """The producer while the block runs; call what it gives with a rate."""
+    wanted = {"broker": start.broker, "topic": start.topic, "scene": scene._asdict(), "devices": contender.devices}
+    command = [sys.executable, "-m", "benchmarks.end_to_end.load"]
+    given = json.dumps({**wanted, "singles": not contender.frames})
+    producer = subprocess.Popen([*command, given], stdin=subprocess.PIPE, text=True)
+    sink = producer.stdin
+    assert sink is not None
+
+    def tell(rate: float) -> None:
+        sink.write(f"{rate}\n")
+        sink.flush()
+
+    try:
+        yield tell
+    finally:
+        sink.close()
+        producer.wait()
 
 
-async def _ended(producer: "subprocess.Popen[str]") -> dict[str, Any]:
-    assert producer.stdout is not None
-    found: dict[str, Any] = json.loads(await asyncio.to_thread(producer.stdout.readline))
-    producer.wait()
-    return found
-
-
-async def warm(
-    watch: Watch, start: Start, contender: Contender, scene: Scene, process: "subprocess.Popen[bytes]"
-) -> None:
-    """Feed it a little until it has worked off that.
+async def warm(watch: Watch, scene: Scene, process: "subprocess.Popen[bytes]", contender: Contender, log: Path) -> None:
+    """Wait until it works off what it is fed.
 
     Raises:
         RuntimeError: it ended, or did not get to work.
     """
     deadline = time.monotonic() + WARM_TIMEOUT_S
-    before = -1
     while time.monotonic() < deadline and process.poll() is None:
         now = await watch.look()
-        if now.done and now.done >= now.there - 2 * scene.partitions:
+        if now.done and now.done >= now.there - _lag_of(contender, contender.first * KEEPS_UP_S, scene):
             return
-        if now.done == before:  # it has not begun, or does not commit without more
-            producer = load(start, contender, scene, WARM_RATE, 4)
-            await asyncio.to_thread(producer.wait)
-        before = now.done
-        await asyncio.sleep(WARM_LOOK_S)
-    said = (start.folder / "contender.log").read_text(errors="replace")[-1500:]
+        await asyncio.sleep(POLL_S)
+    said = log.read_text(errors="replace")[-1500:]
     raise RuntimeError(f"{contender.name} did not get to work: {said}")
 
 
+def _lag_of(contender: Contender, fixes: float, scene: Scene) -> float:
+    return fixes / (FRAME if contender.frames else 1) + 2 * scene.partitions
+
+
 async def at_rate(
-    watch: Watch, start: Start, contender: Contender, scene: Scene, pid: int, rate: float, seconds: float
+    watch: Watch, start: Start, contender: Contender, pid: int, settle_s: float, seconds: float
 ) -> dict[str, Any]:
-    """What comes of `rate` fixes a second for `seconds`: rates, lag, processor time, latencies."""
-    producer = load(start, contender, scene, rate, contender.settle_s + seconds)
-    assert producer.stdout is not None
-    await asyncio.to_thread(producer.stdout.readline)
-    await asyncio.sleep(contender.settle_s)
+    """What comes of the present rate, after `settle_s`, for `seconds`: rates, lag, processor time, latencies."""
+    await asyncio.sleep(settle_s)
     since = await ends(start.broker, contender.output)
     seen, cpu = [await watch.look()], cpu_s(pid)
-    ending = asyncio.create_task(_ended(producer))
-    while not ending.done():
+    while seen[-1].at < seen[0].at + seconds:
         await asyncio.sleep(POLL_S)
         seen.append(await watch.look())
-    sent, spent_s = ending.result(), cpu_s(pid) - cpu
-    span_s = seen[-1].at - seen[0].at
-    fixes = (seen[-1].done - seen[0].done) * (FRAME if contender.frames else 1)
-    per_s = fixes / span_s
+    spent_s, span_s = cpu_s(pid) - cpu, seen[-1].at - seen[0].at
+    size = FRAME if contender.frames else 1
+    fixes, offered = (size * (getattr(seen[-1], name) - getattr(seen[0], name)) for name in ("done", "there"))
     return {
-        "offered_fixes_per_s": sent["fixes_per_s"],
-        "judged_fixes_per_s": round(per_s),
-        "lag_at_the_end_s": round(
-            (seen[-1].there - seen[-1].done) * fixes / max(seen[-1].done - seen[0].done, 1) / max(per_s, 1), 2
-        ),
-        "drained_after_s": await _drained(watch),
+        "offered_fixes_per_s": round(offered / span_s),
+        "judged_fixes_per_s": round(fixes / span_s),
+        "lag_at_the_end_s": round((seen[-1].there - seen[-1].done) * size / max(offered / span_s, 1), 2),
         "cpu_us_per_fix": round(spent_s / max(fixes, 1) * 1e6, 2),
         "cores": round(spent_s / span_s, 2),
         "latency": await latencies(start.broker, contender.output, since),
     }
-
-
-async def _drained(watch: Watch) -> float | None:
-    began = time.monotonic()
-    while time.monotonic() - began < DRAIN_TIMEOUT_S:
-        now = await watch.look()
-        if now.done >= now.there:
-            return round(time.monotonic() - began, 1)
-        await asyncio.sleep(POLL_S)
-    return None
 
 
 async def ends(broker: str, topic: str) -> dict[TopicPartition, int]:

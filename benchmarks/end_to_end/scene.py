@@ -15,11 +15,9 @@ STAMP = b"2000-00-00T00:00:00.000Z"
 FRAME = 100
 LAPS = 4
 STEP_M = 20.0
-PERIOD_S = 2.0
-"""Each device reports so often; the rate decides how many devices there are."""
-EXPECTED_PERIOD_S = 600.0
-"""What is told of them: at a lower rate fewer devices report, and the others are not to be called silent."""
+EXPECTED_PERIOD_S = 20.0
 SPAN_DEG = 2.0
+EVERY, BELOW_M = 200, 290.0
 LAT, LON = 30.0, 110.0
 
 
@@ -35,7 +33,7 @@ class Scene(NamedTuple):
 def fence(scene: Scene, number: int) -> dict[str, Any]:
     """GeoJSON of fence `number`: a rough disc, forbidden for all under the agency."""
     chance = random.Random(number)
-    lat, lon = LAT + chance.random() * SPAN_DEG, LON + chance.random() * SPAN_DEG
+    lat, lon = _somewhere(chance)
     squeeze = math.cos(math.radians(lat))
     ring = []
     for corner in range(scene.vertices):
@@ -50,6 +48,19 @@ def fence(scene: Scene, number: int) -> dict[str, Any]:
             "effective_from": "2025-01-01T00:00:00Z",
         },
     }  # fmt: skip
+
+
+def _somewhere(chance: random.Random) -> tuple[float, float]:
+    return LAT + chance.random() * SPAN_DEG, LON + chance.random() * SPAN_DEG
+
+
+def _start(scene: Scene, device: int, chance: random.Random) -> tuple[float, float]:
+    """Where a device's walk begins: anywhere, or, of every `EVERY`th, below the southern edge of a fence, over which it
+    goes."""
+    if device % EVERY:
+        return _somewhere(chance)
+    lat, lon = _somewhere(random.Random(device // EVERY % scene.fences))
+    return lat - BELOW_M / METRES_PER_DEGREE, lon
 
 
 def reference(scene: Scene) -> Iterator[tuple[str, str, bytes, int | None]]:
@@ -71,7 +82,7 @@ def laps(scene: Scene, devices: int) -> Iterator[list[tuple[int, bytes, int]]]:
     A frame's fixes stand on lines of their own. After the last lap comes the first again.
     """
     chance = random.Random(7)
-    places = [(LAT + chance.random() * SPAN_DEG, LON + chance.random() * SPAN_DEG) for _ in range(devices)]
+    places = [_start(scene, number, chance) for number in range(devices)]
     by_partition: dict[int, list[int]] = {}
     for number in range(devices):
         by_partition.setdefault(partition_of(f"d{number}", scene.partitions), []).append(number)

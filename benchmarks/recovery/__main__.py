@@ -12,7 +12,6 @@ update. The pause is the longest time for which the committed offset of any part
 import asyncio
 import json
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,8 +28,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.changelog import MARKER_KEY, Marker
 from agents.reader import stopped
-from benchmarks.end_to_end.contenders import Contender, Start
-from benchmarks.end_to_end.measure import Watch, load, prepare, running
+from benchmarks.end_to_end.contenders import DEVICE_PERIOD_S, Contender, Start
+from benchmarks.end_to_end.measure import Watch, loading, prepare, running
 from benchmarks.end_to_end.scene import Scene, laps, stamped
 from benchmarks.machine import machine, resident_mb
 from fenceline.embedded import free_port
@@ -45,11 +44,13 @@ LAPS = 3
 MOVING_RATE = 10_000.0
 
 
-def worker_at(port: int, name: str = "") -> Contender:
-    """Our worker called `name`, with its health page at `port`."""
+def worker_at(port: int, name: str = "", devices: int = 0) -> Contender:
+    """Our worker called `name`, with its health page at `port`, for so many devices."""
     command = ["env", f"FENCELINE_WORKER_INSTANCE={name}"] if name else []
     command += [sys.executable, "-m", "fenceline", "worker", "--agents", "locate", "--health-port", str(port)]
-    return Contender("fenceline", "full verdict", GROUP, "incidents", True, lambda _: command)
+    return Contender(
+        "fenceline", "full verdict", GROUP, "incidents", True, lambda _: command, devices / DEVICE_PERIOD_S, MOVING_RATE
+    )
 
 
 async def first_s(port: int) -> float:
@@ -187,16 +188,15 @@ async def _moved(folder: Path, broker: str, devices: int) -> dict[str, Any]:
         starts.append(Start(broker, folder / "fences.geojson", TOPIC, folder / name))
     await prepare(broker, worker_at(ports[0]), scene, starts[0].fences)
     found: dict[str, Any] = {"devices": devices, "offered_fixes_per_s": MOVING_RATE, "session_timeout_s": 10.0}
-    producers: list[subprocess.Popen[str]] = []
     with running(worker_at(ports[0], "one"), starts[0]), running(worker_at(ports[1], "two"), starts[1]) as two:
         await asyncio.gather(ready_s(ports[0]), ready_s(ports[1]))
         async with Watch(broker, GROUP, TOPIC, PARTITIONS) as watch:
             for lap in islice(laps(scene, devices), LAPS):
                 await _send(broker, lap)
                 await _until_done(watch)
-        producers.append(load(starts[0], worker_at(0), scene, MOVING_RATE, 100.0))
-        try:
-            await asyncio.sleep(12)
+        with loading(starts[0], worker_at(0, devices=devices), scene) as tell:
+            tell(MOVING_RATE)
+            await asyncio.sleep(45)  # what is held back at first has been judged
             found["undisturbed"] = await _pause(broker, 8)
             two.kill()
             two.wait()
@@ -207,10 +207,6 @@ async def _moved(folder: Path, broker: str, devices: int) -> dict[str, Any]:
                 three.wait()
                 with running(worker_at(ports[3], "three"), starts[3]):
                     found["rolling_restart"] = await _pause(broker, 22)
-        finally:
-            for producer in producers:
-                producer.kill()
-                producer.wait()
     return found
 
 
