@@ -94,12 +94,12 @@ def laps(scene: Scene, devices: int) -> Iterator[list[tuple[int, bytes, int]]]:
     chance.shuffle(batches)
     stamp = STAMP.decode()
     for lap in range(2 * LAPS):
-        step = lap if lap < LAPS else 2 * LAPS - lap
-        north = step * STEP_M / METRES_PER_DEGREE
+        # each eighth of them is at another step of the way there and back, so that at all times some cross over
+        north = [STEP_M / METRES_PER_DEGREE * (LAPS - abs((lap + n) % (2 * LAPS) - LAPS)) for n in range(2 * LAPS)]
         frames = []
         for partition, numbers in batches:
             fixes = [
-                f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{places[n][0] + north:.6f},'
+                f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{places[n][0] + north[n // EVERY % (2 * LAPS)]:.6f},'
                 f'"lon":{places[n][1]:.6f},"accuracy_m":8.0,"speed_mps":1.2,"battery_pct":80}}'
                 for n in numbers
             ]
