@@ -17,12 +17,13 @@ LAPS = 4
 STEP_M = 20.0
 EXPECTED_PERIOD_S = 20.0
 SPAN_DEG = 2.0
-EVERY, BELOW_M = 200, 290.0
+EVERY, BELOW_M, CROSSING_STEP_M = 200, 290.0, 60.0
+"""Of so many devices one crosses the edge of a fence, from so far below its middle, so deep that there is no doubt."""
 LAT, LON = 30.0, 110.0
 
 
 class Scene(NamedTuple):
-    """`devices` walk STEP_M between reports, LAPS there and back, among `fences` of about 300 m radius."""
+    """`devices` go STEP_M between reports, LAPS there and back, among `fences` of about 300 m radius."""
 
     devices: int
     fences: int
@@ -63,6 +64,10 @@ def _start(scene: Scene, device: int, chance: random.Random) -> tuple[float, flo
     return lat - BELOW_M / METRES_PER_DEGREE, lon
 
 
+def _step_m(device: int) -> float:
+    return STEP_M if device % EVERY else CROSSING_STEP_M
+
+
 def reference(scene: Scene) -> Iterator[tuple[str, str, bytes, int | None]]:
     """(topic, key, value, partition) of all that our worker must know."""
     for number in range(scene.fences):
@@ -95,11 +100,11 @@ def laps(scene: Scene, devices: int) -> Iterator[list[tuple[int, bytes, int]]]:
     stamp = STAMP.decode()
     for lap in range(2 * LAPS):
         # each eighth of them is at another step of the way there and back, so that at all times some cross over
-        north = [STEP_M / METRES_PER_DEGREE * (LAPS - abs((lap + n) % (2 * LAPS) - LAPS)) for n in range(2 * LAPS)]
+        steps = [(LAPS - abs((lap + n) % (2 * LAPS) - LAPS)) / METRES_PER_DEGREE for n in range(2 * LAPS)]
         frames = []
         for partition, numbers in batches:
             fixes = [
-                f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{places[n][0] + north[n // EVERY % (2 * LAPS)]:.6f},'
+                f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{places[n][0] + _step_m(n) * steps[n // EVERY % (2 * LAPS)]:.6f},'
                 f'"lon":{places[n][1]:.6f},"accuracy_m":8.0,"speed_mps":1.2,"battery_pct":80}}'
                 for n in numbers
             ]
