@@ -43,8 +43,6 @@ BATCH_WITHIN_S = 0.01
 BUFFER_EVENTS = 4_096
 TICK_S = 0.2
 START_PAUSE_S = 1.0
-CHECKPOINT_SHARE = 0.1
-"""At most this share of the time goes into checkpoints, however much there is to write."""
 
 COLLECT_AFTER = (20_000, 20, 100)
 """Objects made until the collector looks at the young; so many times of that until at the older, and the oldest."""
@@ -302,13 +300,9 @@ class Worker:
             await self._guarded("timers", [partitions.tick() for partitions in self._partitions.values()])
 
     async def _checkpoint(self) -> None:
-        pause_s = self._settings.worker_checkpoint_s
         while True:
-            await asyncio.sleep(pause_s)
-            began = time.monotonic()
+            await asyncio.sleep(self._settings.worker_checkpoint_s)
             await self._guarded("checkpoint", [partitions.checkpoint() for partitions in self._partitions.values()])
-            took_s = time.monotonic() - began
-            pause_s = max(self._settings.worker_checkpoint_s, took_s * (1 / CHECKPOINT_SHARE - 1))
 
     async def _guarded(self, what: str, work: Sequence[Any]) -> None:
         for result in await asyncio.gather(*work, return_exceptions=True):

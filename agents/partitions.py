@@ -40,6 +40,8 @@ from schemas.times import instant
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+CHECKPOINT_SHARE, SHORT_S = 0.1, 0.05
+"""At most this share of the time goes into checkpoints, however much there is to write; short ones do not count."""
 GROUP_RECORDS = 200_000
 """So many records of the changelog are read before what they are about is judged."""
 
@@ -281,12 +283,16 @@ class Partitions:
             await self._recover(await self._send(emissions, touched))
 
     async def checkpoint(self) -> None:
-        """Write what has changed since the last checkpoint, one partition after the other: in between, records are
-        judged."""
+        """Write what has changed since the last checkpoint, one partition after the other, for at most
+        `CHECKPOINT_SHARE` of the time: in between, records are judged."""
         for number in self.numbers:
             async with self._lock:
+                began = time.monotonic()
                 owned = [self._owned[number]] if number in self._owned else []
                 await self._recover({partition.number for partition in await self._save(owned)})
+                took_s = time.monotonic() - began
+            if took_s > SHORT_S:
+                await asyncio.sleep(took_s * (1 / CHECKPOINT_SHARE - 1))
 
     async def _checkpoint_in_recovery(self, partitions: Sequence[Partition]) -> None:
         await self._save(partitions)

@@ -329,13 +329,13 @@ class LocateCore:
 
     def _release(self, until_s: float) -> list[Emission]:
         """Judge all that waits and is due by `until_s`."""
-        judged = self.order.wake(until_s)
-        if not len(judged.rows):
-            return []
-        self._changed[judged.rows] = True
-        told = self._judge(judged)
-        told.sort(key=_turn)
-        return [one.emission for one in told]
+        emissions: list[Emission] = []
+        for judged in self.order.wake(until_s):
+            self._changed[judged.rows] = True
+            told = self._judge(judged)
+            told.sort(key=_turn)
+            emissions += [one.emission for one in told]
+        return emissions
 
     def _fire(self, row: int, due_s: float) -> list[Emission]:
         until = due_s - self.rules.reorder_s

@@ -16,7 +16,7 @@ What waits stands in columns, too, a linked list for each row, in order of time:
 thousand devices wait at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -219,6 +219,7 @@ def _load(s: _Rows, pool: _Pool, rows: Any, held: Any, window_s: float) -> None:
         s.due_s[r] = _due_s(s, r, pool.t[s.first[r]], window_s)
 
 
+ROWS_AT_ONCE = 10_000
 MUCH = 1 << 17
 """Places for fixes that wait beyond which they are given up when nothing waits."""
 
@@ -295,16 +296,18 @@ class Order:
         self._next_due_s = None
         return said, _cut(out, n)
 
-    def wake(self, until_s: float) -> Judged:
-        """All that waits and is due by `until_s` (inf: all); those due first have the lower places."""
+    def wake(self, until_s: float) -> Iterator[Judged]:
+        """All that waits and is due by `until_s` (inf: all), some rows at a time; those due first come first."""
         if self.next_due_s() > until_s or not len(self._due_s):
-            return NO_FIXES
+            return
         rows = np.flatnonzero((self._due_s <= until_s) & (self._first != _NONE))
         rows = rows[np.argsort(self._due_s[rows], kind="stable")]
-        out = _room(int(self._held[rows].sum()))
-        n = _wake(self._rows, self._pool, rows, until_s, self.window_s, out)
-        self._next_due_s = None
-        return _cut(out, n)
+        for begin in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[begin : begin + ROWS_AT_ONCE]
+            out = _room(int(self._held[part].sum()))
+            n = _wake(self._rows, self._pool, part, until_s, self.window_s, out)
+            self._next_due_s = None
+            yield _cut(out, n)
 
     def next_due_s(self) -> float:
         """By which clock the first that waits is judged anyway; inf: none waits."""

@@ -103,10 +103,10 @@ def laps(scene: Scene, devices: int) -> Iterator[list[tuple[int, bytes, int]]]:
         steps = [(LAPS - abs((lap + n) % (2 * LAPS) - LAPS)) / METRES_PER_DEGREE for n in range(2 * LAPS)]
         frames = []
         for partition, numbers in batches:
+            at = [places[n][0] + _step_m(n) * steps[n // EVERY % (2 * LAPS)] for n in numbers]
             fixes = [
-                f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{places[n][0] + _step_m(n) * steps[n // EVERY % (2 * LAPS)]:.6f},'
-                f'"lon":{places[n][1]:.6f},"accuracy_m":8.0,"speed_mps":1.2,"battery_pct":80}}'
-                for n in numbers
+                f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{lat:.6f},"lon":{places[n][1]:.6f},"accuracy_m":8.0,"speed_mps":1.2,"battery_pct":80}}'
+                for n, lat in zip(numbers, at, strict=True)
             ]
             frames.append((partition, ("[" + ",\n".join(fixes) + "]").encode(), len(numbers)))
         yield frames
