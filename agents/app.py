@@ -250,15 +250,14 @@ class Worker:
             await self._reach_broker()
             stack.push_async_callback(self._sender.stop)
             stack.push_async_callback(self._references.close)
-            tasks = [asyncio.create_task(work) for work in (self._start(), self._tick(), self._checkpoint())]
-            tasks.append(asyncio.create_task(self._liveness.watch()))
+            saving = asyncio.create_task(self._checkpoint())
+            tasks = [asyncio.create_task(work) for work in (self._start(), self._tick(), self._liveness.watch())]
             await self._ending.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _cancelled(*tasks)
             log.info("ending")
             with suppress(asyncio.CancelledError):
                 await self._app.stop()
+            await _cancelled(saving)  # only now: what it has begun to write is not written again
         return self._exit_code
 
     async def _warm_up(self) -> None:
@@ -310,6 +309,12 @@ class Worker:
                 log.error("failed", what=what, exc_info=result)
                 self._exit_code = EXIT_FAULT
                 self._ending.set()
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def input_topics(agents: Sequence[Agent]) -> dict[str, Topic]:

@@ -7,11 +7,12 @@ One compacted topic per agent, one partition per partition of its input. A check
 2. the marker, under `MARKER_KEY`: from here on, recovery reads the input from these positions;
 3. a tombstone for each forgotten key.
 
-A crash before 2 leaves entries that are newer than the marker: their `at` tells the core which records to skip for that
-key. A crash before 3 leaves empty values, which say "forgotten as of" just the same.
+It is written in pieces, and records are judged in between, so entries may be newer than the marker, as they are after a
+crash before 2: their `at` tells the core which records to skip for that key. A crash before 3 leaves empty values,
+which say "forgotten as of" just the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +20,8 @@ import structlog
 from aiokafka import TopicPartition
 
 from agents.reader import LogReader
-from agents.sender import Entry, Sender
+from agents.sender import Entry
+from pipeline.step import Change
 from schemas.message import Message, Moment, decode, encode
 
 MARKER_KEY = b"\x00checkpoint"
@@ -59,25 +61,24 @@ class Saved(NamedTuple):
     end: int
 
 
-async def save(
-    sender: Sender, topic: str, partition: int, changed: Sequence[tuple[bytes, bytes | None]], marker: Marker
-) -> int:
-    """Write a checkpoint; returns the offset of its last record.
+def checkpoint(
+    changed: Iterable[Sequence[Change]], marker: Marker, positions: Callable[[], Positions]
+) -> Iterator[list[Entry]]:
+    """The records of a checkpoint in pieces, each of the moment in which it is drawn; the last completes it.
 
-    Raises:
-        NotSent: the broker did not take all of it.
+    `marker`: of the moment in which the first is drawn. `positions`: those of the present moment.
     """
-    return await sender.append(topic, partition, _records(changed, marker))
+    forgotten: list[bytes] = []
+    for piece in changed:
+        at = _header({**marker.at(), **positions()})
+        yield [(key, b"" if value is None else value, at) for key, value in piece]
+        forgotten += [key for key, value in piece if value is None]
+    at = _header(marker.at())
+    yield [(MARKER_KEY, encode(marker), at), *((key, None, at) for key in forgotten)]
 
 
-def _records(changed: Sequence[tuple[bytes, bytes | None]], marker: Marker) -> Iterator[Entry]:
-    at = [("at", msgspec.json.encode(marker.at()))]
-    for key, value in changed:
-        yield key, b"" if value is None else value, at
-    yield MARKER_KEY, encode(marker), at
-    for key, value in changed:
-        if value is None:
-            yield key, None, at
+def _header(at: Positions) -> list[tuple[str, bytes]]:
+    return [("at", msgspec.json.encode(at))]
 
 
 async def load(reader: LogReader, topic: str, partitions: Iterable[int]) -> dict[int, Saved]:

@@ -43,7 +43,7 @@ def warm_up() -> None:
     late = _BEGIN + timedelta(hours=12)
     core.wake(late)
     again = LocateCore(reference)
-    again.restore(Entry(key, value or b"") for key, value in core.changed())
+    again.restore(Entry(key, value or b"") for piece in core.changed() for key, value in piece)
     again.apply([Record(FIXES.name, 0, len(steps), b"d", encode([_fix("d1", late, 30.0)]), late.timestamp())], late)
 
 

@@ -7,14 +7,16 @@ all at once after a crash.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from agents.changelog import Marker, checkpoint
+from agents.sender import Entry
 from pipeline.rejection import rejected
 from pipeline.step import Core, Emission, Record
 from schemas.message import Invalid
-from schemas.times import from_epoch
+from schemas.times import from_epoch, instant
 
 GRACE_S = 1.0
 """How far back the wall's clock is read, so that a record on its way is judged before timers due after it."""
@@ -59,6 +61,7 @@ class Partition:
         self.already: set[str] = set()
         self.poison: dict[tuple[str, int], str] = {}
         self.saved_positions: dict[str, int] | None = None
+        self._saving_positions: dict[str, int] = {}
         self._timers_fired = False
         self.changelog_end = 0
         self.outputs: dict[str, list[int]] = {}
@@ -164,10 +167,27 @@ class Partition:
         """Whether there is anything that a checkpoint would add."""
         return self._timers_fired or self.positions != self.saved_positions
 
-    def saved(self, end: int) -> None:
-        """A checkpoint of the state as it is now is in the changelog, which ends at `end`."""
-        self.saved_positions = dict(self.positions)
+    def checkpoint(self, outputs: dict[str, list[int]], worker: str) -> Iterator[list[Entry]]:
+        """The records of a checkpoint in pieces; it is of the moment in which the first is drawn. In between, records
+        may be judged. What is not drawn stays changed; call `saved` when the changelog has all of it.
+
+        `outputs`: where the output topics ended before that.
+        """
+        self.saved_positions, self._saving_positions = None, dict(self.positions)
         self._timers_fired = False
+        marker = Marker(
+            positions=self._saving_positions,
+            clock_s=self.clock_s,
+            outputs=outputs,
+            written_at=instant(datetime.now(UTC)),
+            worker=worker,
+            generation=self.generation,
+        )
+        yield from checkpoint(self.core.changed(), marker, lambda: self.positions)
+
+    def saved(self, end: int) -> None:
+        """The checkpoint that began last is in the changelog, which ends at `end`."""
+        self.saved_positions = self._saving_positions
         self.changelog_end = end
         self.checkpoints_since_recovery += 1
         if self.checkpoints_since_recovery > CHECKPOINTS_TO_REMEMBER:

@@ -21,7 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -29,19 +29,18 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.agent import Agent
-from agents.changelog import Marker, save
 from agents.partition import Faulty, Partition
 from agents.reader import LogReader
 from agents.recovery import Recovery
+from agents.rest import Turn
 from agents.sender import NotSent, Sender
 from pipeline.step import Emission, Record
-from schemas.times import instant
 
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
-CHECKPOINT_SHARE, SHORT_S = 0.1, 0.05
-"""At most this share of the time goes into checkpoints, however much there is to write; short ones do not count."""
+FEW = 200
+"""So many entries at most are written without a rest."""
 GROUP_RECORDS = 200_000
 """So many records of the changelog are read before what they are about is judged."""
 
@@ -96,6 +95,7 @@ class Partitions:
         self._parked: dict[int, Partition] = {}
         self._wanted: set[int] = set()
         self._lock = asyncio.Lock()
+        self._saving = asyncio.Lock()  # taken before the other
         self._recovering: asyncio.Task[dict[int, Partition]] | None = None
         self.judged = 0
         self.ready = False
@@ -168,7 +168,7 @@ class Partitions:
         self._wanted = set()
         if self._recovering is not None:
             self._recovering.cancel()
-        async with self._lock:
+        async with self._saving, self._lock:
             self.ready = False
             await self._save(self._owned.values())
             self._parked = {number: one for number, one in self._owned.items() if not one.is_changed}
@@ -283,61 +283,68 @@ class Partitions:
             await self._recover(await self._send(emissions, touched))
 
     async def checkpoint(self) -> None:
-        """Write what has changed since the last checkpoint, one partition after the other, for at most
-        `CHECKPOINT_SHARE` of the time: in between, records are judged."""
+        """Write what has changed since the last checkpoint, piece by piece: in between, records are judged, and the
+        more there are, the longer."""
         for number in self.numbers:
+            async with self._saving:
+                await self._save_in_pieces(number)
+
+    async def _save_in_pieces(self, number: int) -> None:
+        partition = self._owned.get(number)
+        if partition is None or not partition.is_changed or (outputs := await self._outputs()) is None:
+            return
+        began, entries, pieces = time.monotonic(), 0, partition.checkpoint(outputs, self._worker)
+        while True:
+            turn = Turn()
             async with self._lock:
-                began = time.monotonic()
-                owned = [self._owned[number]] if number in self._owned else []
-                await self._recover({partition.number for partition in await self._save(owned)})
-                took_s = time.monotonic() - began
-            if took_s > SHORT_S:
-                await asyncio.sleep(took_s * (1 / CHECKPOINT_SHARE - 1))
+                if self._owned.get(number) is not partition or number not in self._wanted:
+                    return  # recovered anew or taken away; what was not drawn stays marked
+                piece = next(pieces, None)
+            if piece is None:
+                break
+            try:
+                last = await self._sender.append(self.agent.changelog, number, piece)
+            except NotSent as error:  # the core has given them out, and does not know them as changes any more
+                log.warning("checkpoint lost", src=partition.src, error=str(error))
+                async with self._lock:
+                    if self._owned.get(number) is partition:
+                        await self._recover({number})
+                return
+            except asyncio.CancelledError:
+                self._owned.pop(number, None)
+                raise
+            entries += len(piece)
+            if len(piece) > FEW:
+                await turn.rest()
+        partition.saved(last + 1)
+        log.info("checkpoint", src=partition.src, entries=entries, ms=round((time.monotonic() - began) * 1000))
+
+    async def _outputs(self) -> dict[str, list[int]] | None:
+        """Where the output topics end. Asked for before state is taken: what is sent after this is looked for again
+        after a crash. None: the broker is away."""
+        try:
+            return await self._recovery.output_ends()
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("no checkpoint now", agent=self.agent.name, error=repr(error))
+            return None
 
     async def _checkpoint_in_recovery(self, partitions: Sequence[Partition]) -> None:
         await self._save(partitions)
         if any(partition.is_changed for partition in partitions):
             raise NotSent("the checkpoint could not be written")
 
-    async def _save(self, partitions: Iterable[Partition]) -> list[Partition]:
-        """Write a checkpoint of each that changed; those whose core gave its changes out and they were not taken."""
+    async def _save(self, partitions: Iterable[Partition]) -> None:
+        """Write a whole checkpoint of each that changed; where it could not be done, it is changed still."""
         changed = [partition for partition in partitions if partition.is_changed]
-        lost: list[Partition] = []
-        if not changed:
-            return lost
-        began = time.monotonic()
-        entries = 0
-        try:
-            # Asked for before the state is taken: what is sent after this is looked for again after a crash.
-            outputs = await self._recovery.output_ends()
-        except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("no checkpoint now", agent=self.agent.name, error=repr(error))
-            return lost
+        if not changed or (outputs := await self._outputs()) is None:
+            return
         for partition in changed:
-            rows = list(partition.core.changed())
-            entries += len(rows)
-            marker = Marker(
-                positions=partition.positions,
-                clock_s=partition.clock_s,
-                outputs=outputs,
-                written_at=instant(datetime.now(UTC)),
-                worker=self._worker,
-                generation=partition.generation,
-            )
+            records = list(chain.from_iterable(partition.checkpoint(outputs, self._worker)))
             try:
-                last = await save(self._sender, self.agent.changelog, partition.number, rows, marker)
+                last = await self._sender.append(self.agent.changelog, partition.number, records)
                 partition.saved(last + 1)
             except NotSent as error:
                 log.warning("checkpoint lost", src=partition.src, error=str(error))
-                lost.append(partition)
-        log.info(
-            "checkpoint",
-            agent=self.agent.name,
-            partitions=len(changed),
-            entries=entries,
-            ms=round((time.monotonic() - began) * 1000),
-        )
-        return lost
 
     async def close(self) -> None:
         """Write a last checkpoint and let go."""

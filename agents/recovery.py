@@ -58,6 +58,7 @@ class Recovery:
         self._poison: dict[int, dict[tuple[str, int], str]] = defaultdict(dict)
         self._careful: set[int] = set()
         self._asking: LogReader | None = None
+        self._turn = asyncio.Lock()  # for what is asked with it
 
     def suspect(self, number: int, fault: Faulty) -> None:
         """Judge partition `number` one by one next time, because the core raised; a single culprit is left out."""
@@ -218,15 +219,17 @@ class Recovery:
         Raises:
             KafkaError, TimeoutError: the broker is away.
         """
-        try:
-            async with asyncio.timeout(ASK_TIMEOUT_S):
-                if self._asking is None:
-                    self._asking = await LogReader(self._broker).__aenter__()
-                    self._places = {topic: await self._asking.partitions_of(topic) for topic in self._agent.written()}
-                ends = await self._asking.ends([place for places in self._places.values() for place in places])
-        except BaseException:
-            await self.close()
-            raise
+        async with self._turn:
+            try:
+                async with asyncio.timeout(ASK_TIMEOUT_S):
+                    if self._asking is None:
+                        self._asking = await LogReader(self._broker).__aenter__()
+                        found = {topic: await self._asking.partitions_of(topic) for topic in self._agent.written()}
+                        self._places = found
+                    ends = await self._asking.ends([place for places in self._places.values() for place in places])
+            except BaseException:
+                await self.close()
+                raise
         return {topic: [ends[place] for place in places] for topic, places in self._places.items()}
 
     async def close(self) -> None:

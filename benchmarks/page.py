@@ -88,31 +88,37 @@ def engine(found: dict[str, Any]) -> str:
     return text
 
 
-def profile(found: dict[str, Any], latency: dict[str, Any] | None) -> str:
-    """Where a fix's time goes, from the socket to the incident."""
-    text = "## Where a fix's time goes\n\n"
-    stages = found["stages"][0]
-    inner = sorted(stages["us_per_fix"].items(), key=lambda one: -one[1])
-    rows: list[list[Any]] = [[f"engine: {name}", spent] for name, spent in inner]
-    total = stages["sum_us"]
-    text += "Microseconds of processor time a fix. The engine's stages are its own time each, and add up to it.\n\n"
-    rows.append(["**engine**", total])
+def profile(engine: dict[str, Any], latency: dict[str, Any] | None, end_to_end: dict[str, Any] | None) -> str:
+    """Where a fix's time goes, from the socket to the incident, and in the engine."""
+    text = "## Where a fix's time goes\n\nMicroseconds of processor time a fix.\n"
     if latency:
-        parts = latency["cpu_us_per_fix"]
-        rows.append(["worker less the engine: Faust, fetching, sending, committing, checkpoints",
-                     round(max(parts["worker"] - total, 0.0), 2)])  # fmt: skip
-        rows += [
-            ["gateway: HTTP, token, checks, frames, producing", parts["gateway"]],
-            ["Kafka's broker", parts["broker"]],
+        known = latency["stages_us_per_fix"]
+        rows = [[f"gateway: {name}", spent] for name, spent in known["gateway"].items()] + [
+            ["Kafka's broker", latency["cpu_us_per_fix"]["broker"]]
         ]
-        total = round(max(parts["worker"], total) + parts["gateway"] + parts["broker"], 2)
-        rows.append(["**from socket to incident**", total])
+        rows += [[f"worker: {name}", spent] for name, spent in known["worker"].items()]
+        rows.append(["**from socket to incident**", round(sum(spent for _, spent in rows), 2)])
         text += (
-            f"Gateway, broker and worker were measured together at {_number(latency['sent']['fixes_per_s'])} fixes a "
-            "second, where each wakes up for a few fixes at a time; the engine by itself, in batches of 10,000 fixes. "
-            "The second row from below the engine holds the difference, too.\n\n"
+            f"\nAt {_number(latency['sent']['fixes_per_s'])} fixes a second through the gateway, where each part wakes "
+            "up for a few fixes at a time (`python -m benchmarks.latency`; the shares of gateway and worker are of "
+            "samples of their stacks):\n\n" + table(["where", "µs a fix"], rows)
         )
-    return text + table(["where", "µs a fix"], rows)
+    for one in (end_to_end or {"results": []})["results"]:
+        if stages := one.get("stages_us_per_fix"):
+            rows = [[name, spent] for name, spent in stages.items()]
+            rows.append(["**worker**", round(sum(stages.values()), 2)])
+            text += (
+                f"\nThe worker with more to do than it can, {one['contender'].partition(', ')[2]} "
+                "(`python -m benchmarks.end_to_end`; by samples):\n\n" + table(["where", "µs a fix"], rows)
+            )
+    stages = engine["stages"][0]
+    rows = [[name, spent] for name, spent in sorted(stages["us_per_fix"].items(), key=lambda one: -one[1])]
+    rows.append(["**engine**", stages["sum_us"]])
+    return (
+        text
+        + "\nThe engine by itself, in batches of 10,000 fixes (`python -m benchmarks.engine`; by its own clock, each "
+        "stage less those inside it):\n\n" + table(["where", "µs a fix"], rows)
+    )
 
 
 def end_to_end(found: dict[str, Any]) -> str:
@@ -243,7 +249,7 @@ def main() -> None:
             continue
         text += chapter(one) + "\n"
         if name == "engine" and one["stages"]:
-            text += profile(one, found["latency"]) + "\n"
+            text += profile(one, found["latency"], found["end_to_end"]) + "\n"
     (DOCS / "speed.md").write_text(text.rstrip() + "\n")
 
 

@@ -18,7 +18,7 @@ import msgspec
 from pipeline.authority import kind_of
 from pipeline.keyed import key_of_record
 from pipeline.rejection import rejected, written_at
-from pipeline.step import Emission, Entry, Record
+from pipeline.step import Change, Emission, Entry, Record
 from schemas.audit import GENESIS, AuditEntry, Reading
 from schemas.command import read_command
 from schemas.ids import event_id
@@ -74,11 +74,10 @@ class AuditCore:
         """Never."""
         return None
 
-    def changed(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """The heads of the chains that grew."""
+    def changed(self) -> Iterator[list[Change]]:
+        """The heads of the chains that grew: all in one piece."""
         changed, self._changed = self._changed, set()
-        for chain in sorted(changed):
-            yield chain.encode(), encode(self._heads[chain])
+        yield [(chain.encode(), encode(self._heads[chain])) for chain in sorted(changed)]
 
 
 def link(record: Record, head: Head) -> AuditEntry:

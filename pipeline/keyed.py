@@ -29,7 +29,7 @@ import msgspec
 from msgspec import inspect
 
 from pipeline.rejection import rejected, written_at
-from pipeline.step import Decide, Emission, Entry, Record, Step, Wake
+from pipeline.step import Change, Decide, Emission, Entry, Record, Step, Wake
 from schemas.message import Invalid, Message
 from schemas.times import Instant, instant
 
@@ -222,9 +222,8 @@ class KeyedCore(Generic[S]):
             heappop(self._timers)
         return None
 
-    def changed(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Entries that differ from what was last given out; None for a forgotten key."""
+    def changed(self) -> Iterator[list[Change]]:
+        """Entries that differ from what was last given out, all in one piece; None for a forgotten key."""
         changed, self._changed = self._changed, {}
-        for key in changed:
-            held = self._held.get(key)
-            yield key.encode(), None if held is None else self._encode((held.state, held.wake_at))
+        held = [(key.encode(), self._held.get(key)) for key in changed]
+        yield [(key, None if one is None else self._encode((one.state, one.wake_at))) for key, one in held]

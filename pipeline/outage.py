@@ -20,7 +20,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.rejection import rejected
-from pipeline.step import Emission, Entry, Record
+from pipeline.step import Change, Emission, Entry, Record
 from schemas.ids import event_id
 from schemas.message import Invalid, decode, encode
 from schemas.outage import Outage, Pulse
@@ -175,12 +175,10 @@ class OutageCore:
         """Never."""
         return None
 
-    def changed(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """The open outages that are new, changed or over."""
-        for area in sorted(self._changed):
-            outage = self._open.get(area)
-            yield area.encode(), None if outage is None else encode(outage)
-        self._changed.clear()
+    def changed(self) -> Iterator[list[Change]]:
+        """The open outages that are new, changed or over: all in one piece."""
+        changed, self._changed = self._changed, set()
+        yield [(area.encode(), encode(self._open[area]) if area in self._open else None) for area in sorted(changed)]
 
 
 def densest(quiet: Mapping[int, int], minutes: int) -> tuple[int, int]:

@@ -69,6 +69,10 @@ class Entry(NamedTuple):
     as_of: Mapping[str, int] = {}
 
 
+Change = tuple[bytes, bytes | None]
+"""An entry for the changelog: key and state; None: forgotten."""
+
+
 class Core(Protocol):
     """The state of one partition of an agent's input, and all that is decided over it."""
 
@@ -84,8 +88,12 @@ class Core(Protocol):
     def next_wake(self) -> datetime | None:
         """When `wake` next has something to do."""
 
-    def changed(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Changelog entries that differ from what was last given out (None: a tombstone); clears the marks."""
+    def changed(self) -> Iterator[Sequence[Change]]:
+        """Changelog entries that differ from what was last given out, in pieces; clears their marks.
+
+        A piece is of the moment in which it is drawn: between two of them the core may judge. Whoever draws no more
+        leaves the rest marked.
+        """
 
 
 def rejected_topic(topic: str) -> str:

@@ -3,7 +3,8 @@
 Each contender gets an Apache Kafka of its own on this machine, with the producer beside it, which sends without a pause
 at a rate that rises step by step until the contender no longer keeps up. At each step: what it took, and the latencies
 from the sending of a fix to what was said of it. Devices report the more often the higher the rate. Peers do one lookup
-a fix and keep no state; Fenceline gives its full verdict.
+a fix and keep no state; Fenceline gives its full verdict. Where its time goes is looked at while it has more to do than
+it can.
 """
 
 import asyncio
@@ -20,10 +21,12 @@ from benchmarks.end_to_end.contenders import CONTENDERS, Contender, Missing, Sta
 from benchmarks.end_to_end.measure import KEEPS_UP_S, Watch, at_rate, loading, prepare, running, warm
 from benchmarks.end_to_end.scene import Scene
 from benchmarks.machine import machine
+from benchmarks.sampled import WORKER, in_us, sampled
 from tests.support.kafka import ApacheKafka
 
 STEP = 1.25
 SETTLE_S = 4.0
+SAMPLED_S = 20.0
 
 
 async def ladder(
@@ -47,6 +50,14 @@ async def ladder(
     return {"sustained": best, "steps": steps}
 
 
+async def saturated(watch: Watch, start: Start, contender: Contender, pid: int) -> dict[str, float]:
+    """Microseconds a fix by stage, while there is more than it can do."""
+    seen, shares = await asyncio.gather(
+        at_rate(watch, start, contender, pid, 0.0, SAMPLED_S), sampled(pid, SAMPLED_S, WORKER)
+    )
+    return in_us(shares, seen["cpu_us_per_fix"])
+
+
 async def measured(contender: Contender, scene: Scene, folder: Path, seconds: float) -> dict[str, Any]:
     """All figures of one contender."""
     kafka = ApacheKafka(folder / "kafka", heap_mb=768, settings={"log.retention.bytes": str(2 << 30)})
@@ -60,6 +71,8 @@ async def measured(contender: Contender, scene: Scene, folder: Path, seconds: fl
                 tell(contender.first)
                 await warm(watch, scene, process, contender, folder / "contender.log")
                 found = await ladder(watch, start, contender, process.pid, tell, seconds)
+                if contender.output == "incidents":
+                    found["stages_us_per_fix"] = await saturated(watch, start, contender, process.pid)
     finally:
         await asyncio.to_thread(kafka.stop)
     return {"contender": contender.name, "does": contender.does, "devices": contender.devices, **found}

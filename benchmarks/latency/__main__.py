@@ -4,8 +4,8 @@ Apache Kafka, the gateway and a worker, each a process of its own on this machin
 connections at a steady rate; each fix is stamped when its request is written. The latency is from that to the broker's
 stamp on the incident; devices walk in and out of fences, so that there are some.
 
-The profile says what a fix costs on the way, in processor time: gateway, broker, worker; the worker's part is divided
-by the engine's own clock (`benchmarks.engine.stages`), on the same town of fences.
+The profile says what a fix costs on the way, in processor time: gateway, broker, worker, and of the first and the last
+by stage. Their stacks are looked at (`benchmarks.sampled`) before what is measured, because that holds them up.
 """
 
 import asyncio
@@ -27,11 +27,13 @@ from benchmarks.end_to_end.scene import Scene, laps, stamped
 from benchmarks.gateway.load import request_bytes
 from benchmarks.machine import machine
 from benchmarks.recovery.__main__ import ready_s, worker_at
+from benchmarks.sampled import GATEWAY, WORKER, in_us, sampled
 from fenceline.embedded import free_port
 from tests.support.kafka import ApacheKafka
 from tests.support.site import running_site
 
-CONNECTIONS, SETTLE_S = 8, 30.0
+CONNECTIONS, SETTLE_S, SAMPLED_S = 8, 30.0, 20.0
+BEFORE_S = SETTLE_S + SAMPLED_S
 RATES = {"GATEWAY_FEED_FIXES_PER_S": "1e9", "GATEWAY_FEED_BURST": "1e9", "GATEWAY_IN_FLIGHT_FIXES": "200000"}
 
 
@@ -70,21 +72,30 @@ async def _feed(port: int, token: str, frames: list[bytes], rate: float, seconds
     }
 
 
-async def _measured(
-    broker: str, feed: Callable[[], Awaitable[dict[str, Any]]], pids: dict[str, int]
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, float]]:
-    """What the feed tells; the latencies and the processor time after it has settled.
+async def _measured(broker: str, feed: Callable[[], Awaitable[dict[str, Any]]], pids: dict[str, int]) -> dict[str, Any]:
+    """What the feed tells; stages, before it is measured; the latencies and the processor time.
 
     Without a pause in between: a device's first fix after one is held back, because others may be on their way.
     """
+    began = time.monotonic()
     feeding = asyncio.ensure_future(feed())
     await asyncio.sleep(SETTLE_S)
-    since = await ends(broker, "incidents")
+    rules = {"gateway": GATEWAY, "worker": WORKER}
+    shares = await asyncio.gather(*(sampled(pids[part], SAMPLED_S, known) for part, known in rules.items()))
+    since, middle = await ends(broker, "incidents"), time.monotonic()
     before = {part: cpu_s(pid) for part, pid in pids.items()}
     sent = await feeding
     spent = {part: cpu_s(pid) - before[part] for part, pid in pids.items()}
+    end = time.monotonic()
+    fixes = 100 * sum(sent["statuses"].values()) * (end - middle) / (end - began)
+    us = {part: round(value / fixes * 1e6, 2) for part, value in spent.items()}
     await _caught_up(broker)
-    return sent, await latencies(broker, "incidents", since), spent
+    return {
+        "sent": sent,
+        "gateway_to_incident": await latencies(broker, "incidents", since),
+        "cpu_us_per_fix": us,
+        "stages_us_per_fix": {part: in_us(share, us[part]) for part, share in zip(rules, shares, strict=True)},
+    }
 
 
 @click.command()
@@ -108,19 +119,16 @@ def main(rate: float, seconds: float) -> None:
                 frames = [frame for lap in laps(scene, scene.devices) for _, frame, _ in lap]
                 asyncio.run(ready_s(health_port))
                 pids = {"gateway": site.process.pid, "broker": kafka.pid, "worker": worker.pid}
-                feed = partial(_feed, port, token, frames, rate, SETTLE_S + seconds)
-                sent, found, spent = uvloop.run(_measured(broker, feed, pids))
+                feed = partial(_feed, port, token, frames, rate, BEFORE_S + seconds)
+                found = uvloop.run(_measured(broker, feed, pids))
         finally:
             kafka.stop()
-    fixes = 100 * sum(sent["statuses"].values()) * seconds / (SETTLE_S + seconds)
     report = {
         "benchmark": "latency",
         "machine": machine(),
         "scene": scene._asdict(),
         "seconds": seconds,
-        "sent": sent,
-        "gateway_to_incident": found,
-        "cpu_us_per_fix": {part: round(value / fixes * 1e6, 2) for part, value in spent.items()},
+        **found,
     }
     click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
 

@@ -27,7 +27,7 @@ from pipeline.alerting.waiting import Pending, WaitingRoom
 from pipeline.casebook import Casebook
 from pipeline.hearsay import heard_command
 from pipeline.rejection import rejected, written_at
-from pipeline.step import Emission, Entry, Record
+from pipeline.step import Change, Emission, Entry, Record
 from schemas.alert import AREA_PREFIX, Release, Signal
 from schemas.ids import event_id
 from schemas.message import Invalid, decode, encode
@@ -209,11 +209,10 @@ class AreaCore:
         moments += [one.next_at() for one in self._outages.values()]
         return min((one for one in moments if one is not None), default=None)
 
-    def changed(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Waiting signals, outages and members that are new, changed or gone."""
+    def changed(self) -> Iterator[list[Change]]:
+        """Waiting signals, outages and members that are new, changed or gone: all in one piece."""
         changed, self._changed = self._changed, set()
-        for key in sorted(changed):
-            yield key, self._entry(key)
+        yield [(key, self._entry(key)) for key in sorted(changed)]
 
     def _entry(self, key: bytes) -> bytes | None:
         kind, _, name = key.partition(b"/")

@@ -1,10 +1,13 @@
+from itertools import chain
+
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from agents.changelog import Marker, Saved, load, save
+from agents.changelog import Marker, Saved, checkpoint, load
 from agents.reader import LogReader
 from agents.sender import Sender
+from pipeline.step import Change
 from schemas.message import encode
 from schemas.times import from_epoch
 
@@ -29,6 +32,11 @@ async def read(broker: str) -> Saved:
         return (await load(reader, TOPIC, [0]))[0]
 
 
+async def save(sender: Sender, number: int, changed: list[Change], marker: Marker) -> int:
+    pieces = checkpoint([changed], marker, marker.at)
+    return await sender.append(TOPIC, number, chain.from_iterable(pieces))
+
+
 def marker(offset: int, generation: int = 0) -> Marker:
     return Marker(positions={"in": offset}, written_at=AT, generation=generation)
 
@@ -38,8 +46,8 @@ async def test_a_new_changelog_holds_nothing(broker: str, sender: Sender) -> Non
 
 
 async def test_the_latest_state_of_each_key_comes_back_with_the_marker(broker: str, sender: Sender) -> None:
-    await save(sender, TOPIC, 0, [(b"a", b"1"), (b"b", b"1")], marker(4))
-    last = await save(sender, TOPIC, 0, [(b"a", b"2")], marker(9))
+    await save(sender, 0, [(b"a", b"1"), (b"b", b"1")], marker(4))
+    last = await save(sender, 0, [(b"a", b"2")], marker(9))
     saved = await read(broker)
     assert saved.marker == marker(9)
     assert saved.entries == {b"a": (b"2", {}), b"b": (b"1", {})}
@@ -47,7 +55,7 @@ async def test_the_latest_state_of_each_key_comes_back_with_the_marker(broker: s
 
 
 async def test_entries_of_a_checkpoint_that_was_not_finished_say_what_they_include(broker: str, sender: Sender) -> None:
-    await save(sender, TOPIC, 0, [(b"a", b"1"), (b"b", b"1")], marker(4))
+    await save(sender, 0, [(b"a", b"1"), (b"b", b"1")], marker(4))
     await sender.append(TOPIC, 0, [(b"a", b"2", [("at", b'{"":0,"in":9}')])])
     saved = await read(broker)
     assert saved.marker == marker(4)
@@ -56,30 +64,30 @@ async def test_entries_of_a_checkpoint_that_was_not_finished_say_what_they_inclu
 
 
 async def test_a_forgotten_key_is_gone(broker: str, sender: Sender) -> None:
-    await save(sender, TOPIC, 0, [(b"a", b"1")], marker(4))
-    await save(sender, TOPIC, 0, [(b"a", None)], marker(9))
+    await save(sender, 0, [(b"a", b"1")], marker(4))
+    await save(sender, 0, [(b"a", None)], marker(9))
     assert (await read(broker)).entries == {}
 
 
 async def test_a_key_forgotten_by_a_checkpoint_that_was_not_finished_says_as_of_when(
     broker: str, sender: Sender
 ) -> None:
-    await save(sender, TOPIC, 0, [(b"a", b"1")], marker(4))
+    await save(sender, 0, [(b"a", b"1")], marker(4))
     await sender.append(TOPIC, 0, [(b"a", b"", [("at", b'{"":0,"in":9}')])])
     assert (await read(broker)).entries == {b"a": (b"", {"": 0, "in": 9})}
 
 
 async def test_what_a_worker_wrote_that_had_lost_the_partition_does_not_count(broker: str, sender: Sender) -> None:
-    await save(sender, TOPIC, 0, [(b"a", b"new")], marker(9))
-    await save(sender, TOPIC, 0, [(b"a", b"stale")], marker(4))
+    await save(sender, 0, [(b"a", b"new")], marker(9))
+    await save(sender, 0, [(b"a", b"stale")], marker(4))
     saved = await read(broker)
     assert saved.marker == marker(9)
     assert saved.entries == {b"a": (b"new", {})}
 
 
 async def test_after_the_input_was_made_anew_lower_positions_count(broker: str, sender: Sender) -> None:
-    await save(sender, TOPIC, 0, [(b"a", b"old")], marker(9))
-    await save(sender, TOPIC, 0, [(b"a", b"new")], marker(1, generation=1))
+    await save(sender, 0, [(b"a", b"old")], marker(9))
+    await save(sender, 0, [(b"a", b"new")], marker(1, generation=1))
     saved = await read(broker)
     assert saved.marker == marker(1, generation=1)
     assert saved.entries == {b"a": (b"new", {})}
@@ -88,7 +96,7 @@ async def test_after_the_input_was_made_anew_lower_positions_count(broker: str, 
 async def test_many_entries_come_back_whole_and_in_bulk(broker: str, sender: Sender) -> None:
     """More than fit into one batch, over which the embedded broker names a wrong end."""
     entries = [(f"key-{n}".encode(), b"x" * 100) for n in range(20_000)]
-    await save(sender, TOPIC, 1, entries, marker(1))
+    await save(sender, 1, entries, marker(1))
     async with LogReader(broker) as reader:
         saved = (await load(reader, TOPIC, [0, 1]))[1]
         ends = await reader.ends([TopicPartition(TOPIC, 1)])

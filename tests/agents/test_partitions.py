@@ -28,6 +28,18 @@ class Doubtful(Sender):
     """A real sender that can be told to lose the broker, before or after it has written."""
 
     fails_before = fails_after = False
+    holds: asyncio.Event | None = None
+    """Appends wait for it."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.held = asyncio.Event()
+
+    async def append(self, topic: str, partition: int, entries: Any) -> int:
+        if self.holds is not None:
+            self.held.set()
+            await self.holds.wait()
+        return await super().append(topic, partition, entries)
 
     async def send(self, emissions: Any) -> None:
         if self.fails_before:
@@ -143,6 +155,64 @@ async def test_a_worker_that_died_after_a_checkpoint_is_continued_from_it(site: 
     assert next_.judged == 0
     assert next_.positions() == {("fixes", 0): 33}
     assert await site.counts() == [10, 20, 30]
+    await next_.close()
+
+
+async def test_records_are_judged_while_a_checkpoint_is_written_and_what_follows_it_is_not_lost(site: Site) -> None:
+    await site.report(25)
+    dead, sender = await site.worker()
+    await dead.assign({0})
+    await site.report(8, 25)
+    sender.holds = asyncio.Event()
+    saving = asyncio.create_task(dead.checkpoint())
+    await sender.held.wait()
+    await dead.judge(await site.log())
+    assert await site.counts() == [10, 20, 30]
+    sender.holds.set()
+    await saving
+    next_, _ = await site.worker()
+    await next_.assign({0})
+    assert next_.positions() == {("fixes", 0): 33}
+    await site.report(7, 33)
+    await next_.judge(await site.log())
+    assert await site.counts() == [10, 20, 30, 40]
+    await next_.close()
+
+
+async def test_a_checkpoint_broken_off_when_the_worker_ends_loses_nothing(site: Site) -> None:
+    await site.report(5)
+    ending, sender = await site.worker()
+    await ending.assign({0})
+    sender.holds = asyncio.Event()
+    saving = asyncio.create_task(ending.checkpoint())
+    await sender.held.wait()
+    saving.cancel()
+    await asyncio.wait({saving})
+    sender.holds = None
+    await ending.close()
+    await site.report(5, 5)
+    next_, _ = await site.worker()
+    await next_.assign({0})
+    assert await site.counts() == [10]
+    await next_.close()
+
+
+async def test_partitions_taken_away_while_a_checkpoint_is_written_go_on_elsewhere(site: Site) -> None:
+    await site.report(5)
+    first, sender = await site.worker()
+    await first.assign({0})
+    sender.holds = asyncio.Event()
+    saving = asyncio.create_task(first.checkpoint())
+    await sender.held.wait()
+    revoking = asyncio.create_task(first.revoke())
+    await asyncio.sleep(0.05)
+    assert not revoking.done()
+    sender.holds.set()
+    await asyncio.gather(saving, revoking)
+    await site.report(5, 5)
+    next_, _ = await site.worker()
+    await next_.assign({0})
+    assert await site.counts() == [10]
     await next_.close()
 
 

@@ -10,6 +10,7 @@ from pipeline.audit import AuditCore, Head, against_records, digest, verify
 from pipeline.step import Entry, Record
 from schemas.audit import AuditEntry, Reading
 from schemas.message import decode, encode
+from tests.support.cores import changes
 from tests.support.office import START, at, command
 
 
@@ -130,7 +131,7 @@ def test_the_chains_are_the_same_however_topics_interleave_and_whenever_it_crash
         found |= {one.id: encode(one.message) for one in core.apply(batch, START)}
         positions[batch[-1].topic] = batch[-1].offset
         if rng.random() < 0.5:
-            saved |= dict(core.changed())
+            saved |= dict(changes(core))
             core = AuditCore()
             core.restore(Entry(key, value or b"", dict(positions)) for key, value in saved.items())
             assert core.apply(batch, START) == [], "what is in the state is not linked again"

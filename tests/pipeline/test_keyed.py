@@ -11,6 +11,7 @@ from pipeline.keyed import KeyedCore
 from pipeline.step import Emission, Entry, Record, Step, Wake
 from schemas.message import Invalid, Message, Moment
 from schemas.times import Instant, from_epoch
+from tests.support.cores import changes
 
 NOW = from_epoch(1_000_000)
 
@@ -125,12 +126,12 @@ def test_a_timer_with_a_fault_is_tried_again_a_minute_later() -> None:
 def test_only_what_changed_is_given_out_once() -> None:
     one = core()
     one.apply([record(b"a"), record(b"b", offset=1)], NOW)
-    assert [key for key, _ in one.changed()] == [b"a", b"b"]
-    assert list(one.changed()) == []
+    assert [key for key, _ in changes(one)] == [b"a", b"b"]
+    assert changes(one) == []
     one.apply([record(b"b", offset=2)], NOW)
-    assert [key for key, _ in one.changed()] == [b"b"]
+    assert [key for key, _ in changes(one)] == [b"b"]
     one.wake(NOW)
-    assert dict(one.changed()) == {b"a": None, b"b": None}
+    assert dict(changes(one)) == {b"a": None, b"b": None}
 
 
 def test_a_state_handed_back_untouched_is_not_written() -> None:
@@ -139,9 +140,9 @@ def test_a_state_handed_back_untouched_is_not_written() -> None:
 
     one = KeyedCore(idle, Tally, None)
     one.apply([record(b"a")], NOW)
-    list(one.changed())
+    changes(one)
     one.apply([record(b"a", offset=1)], NOW)
-    assert list(one.changed()) == []
+    assert changes(one) == []
 
 
 def test_a_state_with_a_moment_that_would_come_back_otherwise_is_refused() -> None:
@@ -164,7 +165,7 @@ def test_moments_in_a_state_come_back_as_they_were() -> None:
     one = KeyedCore(keep, Nested, None)
     one.apply([record(b"a")], NOW)
     other = KeyedCore(keep, Nested, None)
-    other.restore(Entry(key, value or b"") for key, value in one.changed())
+    other.restore(Entry(key, value or b"") for key, value in changes(one))
     assert other["a"] == one["a"]
     assert type(other["a"].seen["x"]) is Instant
     assert str(other["a"].inner[0].since) == "1970-01-01T00:00:01.125Z"
@@ -174,7 +175,7 @@ def test_records_that_are_in_a_restored_state_are_skipped_for_that_key_only() ->
     one = core()
     one.apply([record(b"a", offset=5)], NOW)
     other = core()
-    other.restore(Entry(key, value or b"", {"incidents": 5}) for key, value in one.changed())
+    other.restore(Entry(key, value or b"", {"incidents": 5}) for key, value in changes(one))
     found = other.apply([record(b"a", offset=5), record(b"b", offset=5), record(b"a", offset=6)], NOW)
     assert told(found) == ["b 1", "a 2"]
 
@@ -208,7 +209,7 @@ def test_batches_and_a_crash_in_between_change_nothing(
     for begin in range(0, crash_after, batch):
         found += parts.apply(records[begin : min(begin + batch, crash_after)], NOW)
     back = core()
-    back.restore(Entry(key, value or b"", {"incidents": crash_after - 1}) for key, value in parts.changed())
+    back.restore(Entry(key, value or b"", {"incidents": crash_after - 1}) for key, value in changes(parts))
     for begin in range(0, len(records), batch):  # from the start: what is in the state is skipped
         again = back.apply(records[begin : begin + batch], NOW)
         found += [one for one in again if one not in found]

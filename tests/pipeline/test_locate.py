@@ -10,6 +10,7 @@ from schemas.incident import Rejection
 from schemas.message import encode
 from schemas.reference import Activation, Leave
 from schemas.times import from_epoch
+from tests.support.cores import changes
 from tests.support.journey import (
     T0,
     brief,
@@ -296,7 +297,7 @@ def test_an_edit_made_while_the_worker_was_away_concerns_the_states_that_it_take
     assert before.apply(fixes[:150], from_epoch(T0)) == []
     known.put_fence(circle("zone", 500.0, "keep_out"), T0 + 2300)
     after = LocateCore(known)
-    after.restore(Entry(key, value or b"") for key, value in before.changed())
+    after.restore(Entry(key, value or b"") for key, value in changes(before))
     (opened,) = after.apply(fixes[150:], from_epoch(T0))
     assert (opened.message.fence_id, at(opened.message)) == ("zone", 2300)
 

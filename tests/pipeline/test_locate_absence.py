@@ -15,6 +15,7 @@ from schemas.message import encode
 from schemas.outage import Outage
 from schemas.reference import Leave, Schedule, Window
 from schemas.times import instant, parse
+from tests.support.cores import changes
 from tests.support.ground import fence, moved, point
 
 NINE_PM = parse("2026-11-23T13:00:00Z")  # in Shanghai
@@ -70,7 +71,7 @@ class Night:
             self.report(after(float(minute)), there, **said)
 
     def restart(self) -> None:
-        entries = list(self.core.changed())
+        entries = changes(self.core)
         self.core = LocateCore(self.reference, source=self.source)
         self.core.restore(Entry(key, value or b"") for key, value in entries)
 

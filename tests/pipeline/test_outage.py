@@ -11,6 +11,7 @@ from pipeline.step import Emission, Entry, Record
 from schemas.message import encode
 from schemas.outage import AreaPulse, Outage, Pulse
 from schemas.times import from_epoch
+from tests.support.cores import changes
 
 T0 = 1_780_000_020.0
 MINUTE0 = int(T0 // 60)
@@ -78,12 +79,12 @@ def test_a_partition_that_is_no_longer_counted_is_left_out() -> None:
 def test_an_open_outage_survives_a_restart_and_is_not_opened_again() -> None:
     core = OutageCore()
     put(core, pulse(0, carrier_1=(40, {0: 40})))
-    entries = list(core.changed())
+    entries = changes(core)
     other = OutageCore()
     other.restore(Entry(key, value or b"") for key, value in [*entries, (b"cell:gone", None)])
     assert put(other, pulse(60, carrier_1=(40, {0: 40}))) == []
     assert said(put(other, pulse(120, carrier_1=(40, {})))) == [("carrier:1", 40, 40, True)]
-    assert list(other.changed()) == [(b"carrier:1", None)]
+    assert changes(other) == [(b"carrier:1", None)]
 
 
 def test_what_is_no_count_is_refused() -> None:

@@ -12,6 +12,7 @@ from schemas.incident import Incident
 from schemas.message import encode
 from schemas.reference import Leave
 from schemas.times import parse
+from tests.support.cores import changes
 
 NINE = parse("2026-11-23T09:00:00Z")
 
@@ -53,7 +54,7 @@ class Stream:
     def restarted(self) -> "Stream":
         other = Stream()
         other.offset = self.offset
-        other.core.restore(Entry(key, value or b"") for key, value in self.core.changed())
+        other.core.restore(Entry(key, value or b"") for key, value in changes(self.core))
         return other
 
 

@@ -2,11 +2,17 @@
 
 import random
 
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.locate import LocateCore
+from pipeline.step import Entry
+from schemas.incident import Incident
 from schemas.message import encode
-from tests.support.journey import circle, fix, place, reference, run, shaken, walk
+from schemas.times import from_epoch, parse
+from tests.support.cores import changes
+from tests.support.journey import T0, circle, fix, place, records, reference, run, shaken, walk
 
 FENCES = (circle("home", 150.0), circle("school", 80.0, "keep_out", 420.0), circle("strip", 25.0, "keep_out", -600.0))
 
@@ -93,27 +99,19 @@ def test_disorder_within_the_window_gives_the_same_incidents(seed, period_s):
 
 
 def _epoch(one):
-    from schemas.times import parse  # noqa: PLC0415
-
     return parse(one["fix_time"]).timestamp()
 
 
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.data())
 def test_a_core_restored_from_its_changelog_goes_on_as_if_nothing_had_happened(seed, data):
-    from pipeline.locate import LocateCore  # noqa: PLC0415
-    from pipeline.step import Entry  # noqa: PLC0415
-    from schemas.incident import Incident  # noqa: PLC0415
-    from schemas.times import from_epoch  # noqa: PLC0415
-    from tests.support.journey import T0, records  # noqa: PLC0415
-
     fixes = records(a_day(seed))
     cut = data.draw(st.integers(1, len(fixes) - 1))
     known = reference(*FENCES)
     first = LocateCore(known)
     before = first.apply(fixes[:cut], from_epoch(T0))
     second = LocateCore(known)
-    second.restore(Entry(key, value or b"", {"fixes": cut - 1}) for key, value in first.changed())
+    second.restore(Entry(key, value or b"", {"fixes": cut - 1}) for key, value in changes(first))
     # what is read again is skipped
     after = second.apply(fixes[max(cut - 7, 0) :], from_epoch(T0))
     after += second.flush(from_epoch(second.newest_s))
@@ -121,6 +119,38 @@ def test_a_core_restored_from_its_changelog_goes_on_as_if_nothing_had_happened(s
     all_at_once = whole.apply(fixes, from_epoch(T0)) + whole.flush(from_epoch(whole.newest_s))
     told = [encode(one.message) for one in before + after if isinstance(one.message, Incident)]
     assert told == [encode(one.message) for one in all_at_once if isinstance(one.message, Incident)]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.data())
+def test_a_checkpoint_whose_pieces_are_of_different_moments_is_gone_on_from_as_if_nothing_had_happened(seed, data):
+    """Records are judged between its pieces; then the worker dies, and the input is read again from its begin."""
+    fixes = sorted((one | {"device_id": f"d{n}"} for n in (1, 2, 3) for one in a_day(seed + n)), key=_epoch)
+    log, known = records(fixes), reference(*FENCES, devices=("d1", "d2", "d3"))
+    cuts = sorted(data.draw(st.lists(st.integers(1, len(log)), min_size=4, max_size=4)))
+    first, told = LocateCore(known), dict[str, bytes]()
+
+    def say(emissions):
+        for one in emissions:
+            if isinstance(one.message, Incident):
+                assert told.setdefault(one.id, encode(one.message)) == encode(one.message)
+
+    say(first.apply(log[: cuts[0]], from_epoch(T0)))
+    entries = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.locate.PIECE", 1)
+        for piece, begin, end in zip(first.changed(), cuts, cuts[1:], strict=False):
+            entries += [Entry(key, value, {"fixes": begin - 1} if begin > cuts[0] else {}) for key, value in piece]
+            say(first.apply(log[begin:end], from_epoch(T0)))
+    second = LocateCore(known)
+    second.restore(entries)
+    say(second.apply(log[cuts[0] :], from_epoch(T0)))
+    say(second.flush(from_epoch(second.newest_s)))
+    whole = LocateCore(known)
+    all_at_once = whole.apply(log, from_epoch(T0)) + whole.flush(from_epoch(whole.newest_s))
+    assert sorted(told.values()) == sorted(
+        encode(one.message) for one in all_at_once if isinstance(one.message, Incident)
+    )
 
 
 def test_a_fix_far_from_everything_says_nothing():

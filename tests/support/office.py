@@ -17,6 +17,7 @@ from schemas.message import convert, encode
 from schemas.reference import Subject
 from schemas.roster import Roster, RuleSet
 from schemas.times import Instant, instant, parse
+from tests.support.cores import changes
 
 M = TypeVar("M")
 
@@ -116,7 +117,7 @@ class Bench:
 
     def restarted(self, core: Core) -> "Bench":
         """The same with another core that took back the state, as after a crash."""
-        for key, value in list(self.core.changed()):
+        for key, value in changes(self.core):
             self._changelog.pop(key, None)
             if value is not None:
                 self._changelog[key] = value
