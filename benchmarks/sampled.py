@@ -22,8 +22,8 @@ WORKER: Sequence[Rule] = (
     ("JSON to columns", ("(pipeline/columns.py",)),
     ("judging", ("(pipeline/", "(fences/")),
     ("batches, positions, reference", ("(agents/",)),
-    ("Faust", ("(faust/", "(mode/")),
     ("Kafka's client: fetching, committing", ("(aiokafka/",)),
+    ("Faust", ("(faust/", "(mode/")),
 )
 GATEWAY: Sequence[Rule] = (
     ("producing", ("(aiokafka/",)),
@@ -54,11 +54,12 @@ def shares_of(raw: str, rules: Sequence[Rule]) -> dict[str, float]:
 
 
 async def sampled(pid: int, seconds: float, rules: Sequence[Rule]) -> dict[str, float]:
-    """Shares by stage of the time that `pid` works, over the next `seconds`. Empty where it may not be looked at."""
+    """Shares by stage of the time that the interpreter of `pid` works, over the next `seconds`. Empty where it may not
+    be looked at."""
     with tempfile.NamedTemporaryFile(suffix=".txt") as out:
         look = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(pid), "--subprocesses",
-            "--rate", "50", "--duration", str(round(seconds)), "--format", "raw", "--output", out.name,
+            "--gil", "--rate", "50", "--duration", str(round(seconds)), "--format", "raw", "--output", out.name,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         await look.wait()
