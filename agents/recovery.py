@@ -58,7 +58,7 @@ class Recovery:
         self._poison: dict[int, dict[tuple[str, int], str]] = defaultdict(dict)
         self._careful: set[int] = set()
         self._asking: LogReader | None = None
-        self._turn = asyncio.Lock()  # for what is asked with it
+        self._asking_alone = asyncio.Lock()
 
     def suspect(self, number: int, fault: Faulty) -> None:
         """Judge partition `number` one by one next time, because the core raised; a single culprit is left out."""
@@ -219,7 +219,7 @@ class Recovery:
         Raises:
             KafkaError, TimeoutError: the broker is away.
         """
-        async with self._turn:
+        async with self._asking_alone:
             try:
                 async with asyncio.timeout(ASK_TIMEOUT_S):
                     if self._asking is None:

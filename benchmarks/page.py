@@ -88,36 +88,36 @@ def engine(found: dict[str, Any]) -> str:
     return text
 
 
+def _summed(rows: Iterable[Sequence[Any]], name: str) -> str:
+    """A table of microseconds a fix by stage, and `name` for their sum."""
+    stages = list(rows)
+    return table(["where", "µs a fix"], [*stages, [f"**{name}**", round(sum(spent for _, spent in stages), 2)]])
+
+
 def profile(engine: dict[str, Any], latency: dict[str, Any] | None, end_to_end: dict[str, Any] | None) -> str:
     """Where a fix's time goes, from the socket to the incident, and in the engine."""
     text = "## Where a fix's time goes\n\nMicroseconds of processor time a fix.\n"
     if latency:
         known = latency["stages_us_per_fix"]
-        rows = [[f"gateway: {name}", spent] for name, spent in known["gateway"].items()] + [
-            ["Kafka's broker", latency["cpu_us_per_fix"]["broker"]]
-        ]
+        rows = [[f"gateway: {name}", spent] for name, spent in known["gateway"].items()]
+        rows.append(["Kafka's broker", latency["cpu_us_per_fix"]["broker"]])
         rows += [[f"worker: {name}", spent] for name, spent in known["worker"].items()]
-        rows.append(["**from socket to incident**", round(sum(spent for _, spent in rows), 2)])
         text += (
             f"\nAt {_number(latency['sent']['fixes_per_s'])} fixes a second through the gateway, where each part wakes "
             "up for a few fixes at a time (`python -m benchmarks.latency`; the shares of gateway and worker are of "
-            "samples of their stacks):\n\n" + table(["where", "µs a fix"], rows)
+            "samples of their stacks):\n\n" + _summed(rows, "from socket to incident")
         )
     for one in (end_to_end or {"results": []})["results"]:
         if stages := one.get("stages_us_per_fix"):
-            rows = [[name, spent] for name, spent in stages.items()]
-            rows.append(["**worker**", round(sum(stages.values()), 2)])
             text += (
                 f"\nThe worker with more to do than it can, {one['contender'].partition(', ')[2]} "
-                "(`python -m benchmarks.end_to_end`; by samples):\n\n" + table(["where", "µs a fix"], rows)
+                "(`python -m benchmarks.end_to_end`; by samples):\n\n" + _summed(stages.items(), "worker")
             )
-    stages = engine["stages"][0]
-    rows = [[name, spent] for name, spent in sorted(stages["us_per_fix"].items(), key=lambda one: -one[1])]
-    rows.append(["**engine**", stages["sum_us"]])
+    own = sorted(engine["stages"][0]["us_per_fix"].items(), key=lambda one: -one[1])
     return (
         text
         + "\nThe engine by itself, in batches of 10,000 fixes (`python -m benchmarks.engine`; by its own clock, each "
-        "stage less those inside it):\n\n" + table(["where", "µs a fix"], rows)
+        "stage less those inside it):\n\n" + _summed(own, "engine")
     )
 
 

@@ -17,7 +17,7 @@ Rule = tuple[str, tuple[str, ...]]
 REST = "event loop and the rest"
 
 WORKER: Sequence[Rule] = (
-    ("checkpoints", ("(agents/changelog.py", "_save (agents/partitions.py")),
+    ("checkpoints", ("(agents/changelog.py", "_save (agents/partitions.py", "_save_in_pieces (agents/partitions.py")),
     ("sending", ("(agents/sender.py", "(aiokafka/producer/")),
     ("JSON to columns", ("(pipeline/columns.py",)),
     ("judging", ("(pipeline/", "(fences/")),

@@ -105,7 +105,8 @@ def laps(scene: Scene, devices: int) -> Iterator[list[tuple[int, bytes, int]]]:
         for partition, numbers in batches:
             at = [places[n][0] + _step_m(n) * steps[n // EVERY % (2 * LAPS)] for n in numbers]
             fixes = [
-                f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{lat:.6f},"lon":{places[n][1]:.6f},"accuracy_m":8.0,"speed_mps":1.2,"battery_pct":80}}'
+                f'{{"device_id":"d{n}","fix_time":"{stamp}","lat":{lat:.6f},'
+                f'"lon":{places[n][1]:.6f},"accuracy_m":8.0,"speed_mps":1.2,"battery_pct":80}}'
                 for n, lat in zip(numbers, at, strict=True)
             ]
             frames.append((partition, ("[" + ",\n".join(fixes) + "]").encode(), len(numbers)))

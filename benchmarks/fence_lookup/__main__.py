@@ -5,8 +5,6 @@ share the machine with it, as a worker would.
 """
 
 import json
-import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -19,20 +17,15 @@ import shapely
 
 from benchmarks.fence_lookup import server, ways
 from benchmarks.fence_lookup.world import World, world
+from benchmarks.machine import machine
 from fences.atlas import Atlas
 
 FENCES, CORNERS = (100, 1_000, 10_000, 100_000), (8, 200)
 BATCH = 10_000
 
 
-def _machine() -> dict[str, Any]:
-    about = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    model = next((line.partition(": ")[2] for line in about.splitlines() if line.startswith("model name")), "")
+def _libraries() -> dict[str, Any]:
     return {
-        "processor": model or platform.processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
         "numpy": np.__version__,
         "shapely": shapely.__version__,
         "geos": shapely.geos_version_string,
@@ -109,7 +102,7 @@ def main(quick: bool) -> None:
         "what": "fixes looked up among fences; fenceline gives signed metres, the others inside or not",
         "batch": BATCH,
         "pipeline": server.PIPELINE,
-        "machine": _machine(),
+        "machine": machine() | _libraries(),
         "notes": notes,
         "cases": cases,
     }

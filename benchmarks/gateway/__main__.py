@@ -8,7 +8,6 @@ rates per processor second are the ones to compare between machines.
 import asyncio
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import click
 import uvloop
 
 from benchmarks.gateway.load import Run, load, request_bytes
+from benchmarks.machine import machine
 from fenceline.embedded import free_port, stop
 from tests.support.site import running_site, until
 
@@ -93,18 +93,6 @@ def _measured(port: int, pid: int, token: str, size: int, seconds: float) -> dic
     }
 
 
-def _machine() -> dict[str, Any]:
-    cpu = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
-        platform.processor(),
-    )
-    return {"cpu": cpu, "cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
-
-
 @click.command()
 @click.option("--seconds", default=5.0, show_default=True, help="Length of each run.")
 def main(seconds: float) -> None:
@@ -121,7 +109,7 @@ def main(seconds: float) -> None:
             sizes[str(size)] = {"gateway": gateway, "bare_litestar": bare, "gateway_to_bare": ratio}
         frames = site.metric("fenceline_gateway_frames_total")
         fixes = site.metric("fenceline_gateway_fixes_total")
-    result = {"benchmark": "gateway", "machine": _machine(), "broker": "embedded (Tansu), same machine",
+    result = {"benchmark": "gateway", "machine": machine(), "broker": "embedded (Tansu), same machine",
               "connections": CONNECTIONS, "seconds": seconds, "fixes_per_request": sizes,
               "fixes_per_frame": round(fixes / frames, 1)}  # fmt: skip
     click.echo(json.dumps(result, indent=2))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
@@ -40,6 +40,13 @@ class Doubtful(Sender):
             self.held.set()
             await self.holds.wait()
         return await super().append(topic, partition, entries)
+
+    async def held_up(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """`work`, begun, and waiting to append."""
+        self.holds = asyncio.Event()
+        task = asyncio.create_task(work)
+        await self.held.wait()
+        return task
 
     async def send(self, emissions: Any) -> None:
         if self.fails_before:
@@ -163,9 +170,7 @@ async def test_records_are_judged_while_a_checkpoint_is_written_and_what_follows
     dead, sender = await site.worker()
     await dead.assign({0})
     await site.report(8, 25)
-    sender.holds = asyncio.Event()
-    saving = asyncio.create_task(dead.checkpoint())
-    await sender.held.wait()
+    saving = await sender.held_up(dead.checkpoint())
     await dead.judge(await site.log())
     assert await site.counts() == [10, 20, 30]
     sender.holds.set()
@@ -183,9 +188,7 @@ async def test_a_checkpoint_broken_off_when_the_worker_ends_loses_nothing(site: 
     await site.report(5)
     ending, sender = await site.worker()
     await ending.assign({0})
-    sender.holds = asyncio.Event()
-    saving = asyncio.create_task(ending.checkpoint())
-    await sender.held.wait()
+    saving = await sender.held_up(ending.checkpoint())
     saving.cancel()
     await asyncio.wait({saving})
     sender.holds = None
@@ -201,9 +204,7 @@ async def test_partitions_taken_away_while_a_checkpoint_is_written_go_on_elsewhe
     await site.report(5)
     first, sender = await site.worker()
     await first.assign({0})
-    sender.holds = asyncio.Event()
-    saving = asyncio.create_task(first.checkpoint())
-    await sender.held.wait()
+    saving = await sender.held_up(first.checkpoint())
     revoking = asyncio.create_task(first.revoke())
     await asyncio.sleep(0.05)
     assert not revoking.done()
