@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fenceline.embedded import embedded_broker
+from fenceline.settings import settings
 from tests.support.kafka import ApacheKafka, KafkaMissing, fetch_jars
 
 
@@ -27,6 +28,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if why:
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(autouse=True)
+def _settings_anew() -> Iterator[None]:
+    """A process reads its settings once; each test is as a process of its own, whichever ran before it."""
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -123,9 +123,11 @@ class _Site:
     async def examining(self) -> AsyncIterator[None]:
         ending = asyncio.Event()
         task = asyncio.create_task(Examiner(self.settings, self.vault, self.pool, 1, lambda: DAY).run(ending))
-        yield
-        ending.set()
-        await task
+        try:
+            yield
+        finally:
+            ending.set()
+            await task
 
 
 def _erasures(records: list[Any]) -> list[Erasure]:

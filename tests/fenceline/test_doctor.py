@@ -3,7 +3,6 @@
 import asyncio
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,6 @@ from fenceline.embedded import embedded_broker, embedded_redis, free_port
 from fenceline.settings import Settings, settings
 
 Found = dict[str, tuple[str, str]]
-
-
-@pytest.fixture(autouse=True)
-def _own_settings() -> Iterator[None]:
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
 
 
 def looked(**given: str) -> tuple[int, Found]:

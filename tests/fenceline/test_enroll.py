@@ -1,7 +1,6 @@
 """`fenceline enroll`, `verify` and `identity evaluate` on photographs, as an operator types them."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,9 @@ from tests.support.checkins import collins, hopper, jpeg
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FENCELINE_MASTER_KEY", new_master_key())
     monkeypatch.setenv("FENCELINE_DATA_DIR", str(tmp_path / "data"))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
 
 
 def _typed(*arguments: str) -> Result:

@@ -79,8 +79,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @asynccontextmanager
 async def reading(site: Site) -> AsyncIterator[Reader]:
     reader = Reader(site.redis_url)
-    yield reader
-    await reader.close()
+    try:
+        yield reader
+    finally:
+        await reader.close()
 
 
 async def soon(ask: Callable[[], Awaitable[T]], is_it: Callable[[T], Any] = bool) -> T:

@@ -61,6 +61,18 @@ FAST_ALERTS: dict[str, Any] = {
 Told = tuple[str, str, bytes]
 Event = tuple[float, str, str, Any]
 
+LAST = 98_000.0
+"""Nothing happens later in the day, in its seconds."""
+OVER, LEAVE, ORDERS, MORE, AGAIN = 2_500, 22_000, 30_000, 4_000, 44_000
+"""How long after the first trouble of a person things happen, in the day's seconds: it is over, a leave is told of, it
+is acknowledged or contested, that is followed up, there is trouble again.
+
+What topics of their own say of one person, and what timers may do of it, lies apart by a second at least where a day
+passes in `PASSES_S` or `PASSES_SLOWLY_S`: between topics nobody keeps an order (docs/decisions/0063), so only then is
+the day the same to the byte in one go. Timers of the fast rules go off 2, 3, 5, 7, 9, 16 and 18 s after an incident.
+"""
+PASSES_S, PASSES_SLOWLY_S = 44.0, 160.0
+
 
 def reference(subjects: Iterable[str]) -> list[Told]:
     """People, rosters and fast rules, as (topic, key, value)."""
@@ -77,28 +89,23 @@ def reference(subjects: Iterable[str]) -> list[Told]:
     return [*told, ("rules", rules.rule_set_id, encode(rules))]
 
 
-def day(people: Sequence[str], seed: int) -> list[Told]:
-    """What happens in a day, in order of time, as (topic, key, value).
-
-    What two topics say of one person, and what timers may do of it, lies apart by more than a worker lags when it is
-    killed: between topics nobody keeps an order, so only then is the day the same to the byte in one go. (The ledger is
-    the same in any order.)
-    """
+def day(people: Sequence[str], seed: int, passes_s: float = PASSES_S) -> list[tuple[float, Told]]:
+    """What happens in a day, each with when it is told, in order: seconds after the begin, if the day `passes_s`."""
     chance = random.Random(seed)
     told: list[Event] = []
     for number, name in enumerate(people):
         agency = AGENCIES[number % len(AGENCIES)]
         begun = chance.uniform(0, 20_000)
+        if chance.random() < 0.1:
+            told.append(_leave(chance, name, begun + LEAVE))
         if number % 4:
             for _ in range(chance.choice([1, 1, 2])):
                 told += _trouble(chance, name, agency, begun)
-                begun += 44_000
+                begun += AGAIN
         else:
             told += _silent(chance, name, 15_000)
-        if chance.random() < 0.1:
-            told.append(_leave(chance, name))
     ordered = sorted(told, key=lambda one: (one[0], one[1], one[2], str(one[3])))
-    return [(topic, name, encode(message)) for _, topic, name, message in ordered]
+    return [(at / LAST * passes_s, (topic, name, encode(message))) for at, topic, name, message in ordered]
 
 
 def _at(seconds: float) -> str:
@@ -128,17 +135,17 @@ def _trouble(chance: random.Random, name: str, agency: str, begun: float) -> lis
     told: list[Event] = [(begun, "incidents", name, first)]
     if type_ == "breach.opened" and chance.random() < 0.4:
         over = chance.choice(["breach.closed", "breach.closed", "breach.corrected"])
-        told.append((begun + 500, "incidents", name, _incident(name, over, begun + 500, **fields)))
+        told.append((begun + OVER, "incidents", name, _incident(name, over, begun + OVER, **fields)))
     if type_ == "identity.doubtful" and chance.random() < 0.5:
         found = chance.choice(["identity.confirmed", "identity.refuted"])
-        settled = _incident(name, found, begun + 700, agency=agency, evidence={"settles": first.incident_id})
-        told.append((begun + 700, "incidents", name, settled))
+        settled = _incident(name, found, begun + OVER, agency=agency, evidence={"settles": first.incident_id})
+        told.append((begun + OVER, "incidents", name, settled))
     rule = {"breach.opened": "breach", "device.tamper": "tamper", "device.sos": "sos"}.get(type_)
     if rule is not None and chance.random() < 0.5:
         alert_id = event_id("alert", name, rule, first.incident_id)
-        return told + _orders(chance, name, agency, begun + 30_000, alert_id)
+        return told + _orders(chance, name, agency, begun + ORDERS, alert_id)
     if chance.random() < 0.5:
-        told += _appeal(chance, name, agency, begun + 30_000, entry_id_of(name, first.incident_id))
+        told += _appeal(chance, name, agency, begun + ORDERS, entry_id_of(name, first.incident_id))
     return told
 
 
@@ -154,7 +161,7 @@ def _orders(chance: random.Random, name: str, agency: str, at: float, alert_id: 
     if chance.random() < 0.6:
         outcome = chance.choice(["true_breach", "false_alarm_gps", "authorised"])
         told.append(
-            _command("alert.resolve", name, at + 4_000, who, "officer", agency, alert_id=alert_id, outcome=outcome)
+            _command("alert.resolve", name, at + MORE, who, "officer", agency, alert_id=alert_id, outcome=outcome)
         )
     return told
 
@@ -164,16 +171,16 @@ def _appeal(chance: random.Random, name: str, agency: str, at: float, entry: str
     decision = chance.choice(["uphold", "reverse"])
     who = f"{agency}-supervisor-1"
     decide = _command(
-        "score.decide", name, at + 2_000, who, "supervisor", agency, entry_id=entry, decision=decision, reason="seen"
+        "score.decide", name, at + MORE, who, "supervisor", agency, entry_id=entry, decision=decision, reason="seen"
     )
     return [contest, decide]
 
 
-def _leave(chance: random.Random, name: str) -> Event:
+def _leave(chance: random.Random, name: str, told_at: float) -> Event:
     begins = chance.uniform(0, 60_000)
     starts_at, ends_at = (instant(START + timedelta(seconds=s)) for s in (begins, begins + 20_000))
     leave = Leave(leave_id=f"leave-{name}", subject_id=name, starts_at=starts_at, ends_at=ends_at, state="approved")
-    return begins + 30_000, "leave-changes", name, leave
+    return told_at, "leave-changes", name, leave
 
 
 def _silent(chance: random.Random, name: str, outage: float) -> list[Event]:
@@ -182,7 +189,7 @@ def _silent(chance: random.Random, name: str, outage: float) -> list[Event]:
     place = {"lat": chance.uniform(30.0, 30.4), "lon": chance.uniform(120.1, 120.3), "carrier": "46000"}
     told: list[Event] = [(begun, "incidents", name, _incident(name, "device.silent", begun, evidence=place))]
     if chance.random() < 0.9:
-        later = begun + 44_000
+        later = begun + AGAIN
         told.append((later, "incidents", name, _incident(name, "device.back", later)))
     return told
 
