@@ -81,7 +81,7 @@ def engine(found: dict[str, Any]) -> str:
         ["devices", "reference MB", "state MB", "both MB", "bytes a device", "peak MB of the process"],
         [
             [one["devices"], one["reference_mb"], one["state_mb"], one["total_mb"], one["bytes_per_device"],
-             one.get("peak_mb", "-")]
+             one["peak_mb"]]
             for one in found["memory"]
         ],
     )  # fmt: skip
