@@ -19,10 +19,10 @@ import asyncio
 import math
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import TopicPartition
@@ -35,6 +35,8 @@ from agents.recovery import Recovery
 from agents.rest import Turn
 from agents.sender import NotSent, Sender
 from pipeline.step import Emission, Record
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -55,7 +57,7 @@ def always_at_its_end(topic: str, partition: int, position: int) -> float:  # no
     return math.inf
 
 
-Prepare = Callable[[set[int]], Awaitable[None]]
+Prepare = Callable[[set[int]], Coroutine[Any, Any, None]]
 """Know all that must be known to judge partitions."""
 
 
@@ -96,7 +98,7 @@ class Partitions:
         self._wanted: set[int] = set()
         self._lock = asyncio.Lock()
         self._saving = asyncio.Lock()  # taken before the other
-        self._recovering: asyncio.Task[dict[int, Partition]] | None = None
+        self._recovering: asyncio.Task[Any] | None = None
         self.judged = 0
         self.ready = False
 
@@ -116,7 +118,7 @@ class Partitions:
     async def assign(self, numbers: Iterable[int], prepare: Prepare = _prepared) -> None:
         """Take over `numbers`, and no others: recover them; returns when their state is that of the log's end.
 
-        `prepare` is awaited for each group of them before it is recovered.
+        `prepare` is awaited for each group of them before it is recovered, and cancelled when they are taken away.
         """
         self._wanted = set(numbers)
         self.ready = False
@@ -126,7 +128,10 @@ class Partitions:
                     del self._parked[number]
             kept = await self._unparked()
             for group in await self._groups(self._wanted - kept):
-                await prepare(group)
+                prepared = await self._until_revoked(prepare(group))
+                if prepared.cancelled():
+                    break
+                prepared.result()
                 await self._recover(group)
             self.ready = True
 
@@ -180,22 +185,27 @@ class Partitions:
         while numbers := numbers & self._wanted:
             for number in numbers:
                 self._owned.pop(number, None)
-            self._recovering = asyncio.create_task(self._recovery.run(numbers))
-            try:
-                await asyncio.wait({self._recovering})
-            finally:
-                self._recovering.cancel()
-            if self._recovering.cancelled():
+            recovering = await self._until_revoked(self._recovery.run(numbers))
+            if recovering.cancelled():
                 continue  # taken away in the middle
-            error = self._recovering.exception()
+            error = recovering.exception()
             if error is None:
-                self._owned.update(self._recovering.result())
+                self._owned.update(recovering.result())
                 return
             if not isinstance(error, KafkaError | NotSent | OSError | TimeoutError):
                 raise error
             log.warning("recovery begins again", agent=self.agent.name, partitions=sorted(numbers), error=repr(error))
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _until_revoked(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Do a part of taking partitions over; it is cancelled when they are taken away."""
+        task = self._recovering = asyncio.create_task(work)
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+        return task
 
     async def judge(self, records: Sequence[Record]) -> None:
         """Judge live records of any partitions, and send what follows; returns when the broker has it."""

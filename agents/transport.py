@@ -1,10 +1,11 @@
-"""What do we have Faust's Kafka consumer do otherwise? Four things, by its own hooks.
+"""What do we have Faust's Kafka consumer do otherwise? Five things, by its own hooks.
 
 - A fetch waits at most `FETCH_WAIT_MS` at the broker, not 1.5 s: a partition that was not part of a waiting fetch would
   have to wait for it.
 - It starts reading where the checkpoint ends, not at the committed offset, which is a hint only.
 - Each heartbeat that the group answers renews our lease on the partitions.
 - It tells when it last heard from the broker how long a partition is, not only how long.
+- When the worker ends it is waited for a few seconds, not a minute: where the broker is away it cannot say goodbye.
 """
 
 import time
@@ -21,9 +22,12 @@ from agents.lease import Lease
 
 FETCH_WAIT_MS = 100
 FETCH_BYTES = 32 * 1024 * 1024
+GOODBYE_S = 5.0
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
+    shutdown_timeout = GOODBYE_S
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # fixed in Faust's source; read when the consumer starts

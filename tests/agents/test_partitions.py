@@ -408,6 +408,22 @@ async def test_a_recovery_that_is_no_longer_wanted_ends(site: Site, monkeypatch:
     assert partitions.numbers == []
 
 
+async def test_preparing_for_partitions_that_are_no_longer_wanted_ends(site: Site) -> None:
+    started = asyncio.Event()
+
+    async def endless(numbers: set[int]) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    partitions, _ = await site.worker()
+    taking = asyncio.create_task(partitions.assign({0}, endless))
+    await started.wait()
+    async with asyncio.timeout(10):
+        await partitions.revoke()
+        await taking
+    assert partitions.numbers == []
+
+
 async def test_recovery_is_tried_until_the_broker_is_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     starts, failures = LogReader.starts, [KafkaError("away"), OSError("away")]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fenceline.embedded import embedded_broker
 from schemas.topics import FIXES, INCIDENTS
 from tests.support.tally import AGENT
 from tests.support.workers import WorkerProcess, follow, make_topics, send_all, wait_for
@@ -87,3 +88,15 @@ async def test_a_worker_without_topics_says_what_to_do(broker: str, tmp_path: Pa
     worker.start()
     wait_for(lambda: not worker.running, 30)
     assert "fenceline topics create" in worker.told()
+
+
+def test_sigterm_ends_it_although_the_broker_is_away(tmp_path: Path) -> None:
+    with embedded_broker() as broker:
+        make_topics(broker, [AGENT])
+        worker = WorkerProcess(broker, tmp_path, TALLY, worker_session_timeout_s="6")
+        worker.start()
+        worker.wait_ready()
+    try:
+        assert worker.stop(patience_s=20) == 0
+    finally:
+        worker.kill()
