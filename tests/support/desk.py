@@ -30,7 +30,7 @@ from schemas.reference import Activation, Fence, Subject
 from schemas.times import Instant, instant
 from tests.support.homes import METRES_PER_DEGREE, partition_of
 from tests.support.postal import Part
-from tests.support.workers import PARTITIONS, make_topics
+from tests.support.workers import PARTITIONS, make_topics, wait_for
 
 AGENCY = "justice"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
@@ -79,6 +79,16 @@ class Desk:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
+    def issue(self, role: Role, principal: str, device: str) -> str:
+        """A new token."""
+        told = self.run("token", "issue", "--role", role, "--principal", principal, "--device", device)
+        return next(word for word in told.replace('"', " ").split() if word.startswith("fl_"))
+
+    def await_token(self, token: str) -> None:
+        """Wait until the console has heard of `token`, which takes it a moment."""
+        known = {"authorization": f"Bearer {token}"}
+        wait_for(lambda: httpx.get(f"{self.url}/api/v1/alerts", headers=known).status_code != 401, 30)
+
     def link(self, principal: str, role: Role = "officer") -> str:
         """A link that signs `principal` in, once."""
         of, devices = ("", (f"d-{principal[2:]}",)) if role == "subject" else (AGENCY, ())
@@ -122,8 +132,7 @@ def running_desk(folder: Path) -> Iterator[Desk]:
         }
         desk = Desk(broker, environ, folder, parts, {})
         try:
-            token = desk.run("token", "issue", "--role", "service", "--principal", "feed", "--device", "*")
-            desk.tokens["feed"] = next(word for word in token.replace('"', " ").split() if word.startswith("fl_"))
+            desk.tokens["feed"] = desk.issue("service", "feed", "*")
             for part in parts.values():
                 part.ready()
             for number in range(PEOPLE):
