@@ -89,7 +89,7 @@ def reference(subjects: Iterable[str]) -> list[Told]:
     return [*told, ("rules", rules.rule_set_id, encode(rules))]
 
 
-def day(people: Sequence[str], seed: int, passes_s: float = PASSES_S) -> list[tuple[float, Told]]:
+def day(people: Sequence[str], seed: int, passes_s: float) -> list[tuple[float, Told]]:
     """What happens in a day, each with when it is told, in order: seconds after the begin, if the day `passes_s`."""
     chance = random.Random(seed)
     told: list[Event] = []
